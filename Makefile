@@ -1,0 +1,106 @@
+# A thin front to Meson, which does the work. `make help` lists the targets.
+
+# How long each fuzzer runs, for `make fuzz`.
+SECONDS = 60
+
+JOBS := $(shell nproc)
+NINJA = ninja -j $(JOBS) -C
+
+# What each build directory under build/ is configured with. Warnings are errors where we test, and
+# not in the release build, so that a newer compiler's new warning does not stop a user.
+options_release = --buildtype=release
+options_debug = --buildtype=debug -Dwerror=true
+options_asan = --buildtype=debug -Dwerror=true -Db_sanitize=address,undefined
+options_tsan = --buildtype=debug -Dwerror=true -Db_sanitize=thread
+options_fuzz = --buildtype=debugoptimized -Dwerror=true -Dfuzz=true -Db_lundef=false
+environment_fuzz = CC=clang
+
+# ThreadSanitizer of gcc 12 cannot place its shadow under the address space layout of newer kernels.
+# Where the layout may not be fixed (in some containers), it runs as it is.
+FIXED_LAYOUT = $$(setarch -R true 2>/dev/null && echo setarch -R)
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+.PHONY: help
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: release ## Build, and print a summary of the contract
+	build/release/cli/postern abi
+
+.PHONY: test
+test: debug ## Build, and run all tests
+	scripts/test.sh build/debug
+
+.PHONY: debug
+debug: build/debug/build.ninja ## Build in build/debug: what the tests run on
+	$(NINJA) build/debug
+
+.PHONY: release
+release: build/release/build.ninja ## Build in build/release: what is installed
+	$(NINJA) build/release
+
+.PHONY: test-asan
+test-asan: build/asan/build.ninja ## Run all tests under AddressSanitizer and UBSan
+	$(NINJA) build/asan
+	UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 scripts/test.sh build/asan
+
+.PHONY: test-tsan
+test-tsan: build/tsan/build.ninja ## Run the tests of concurrency under ThreadSanitizer
+	$(NINJA) build/tsan
+	$(FIXED_LAYOUT) scripts/test.sh build/tsan --suite tsan
+
+.PHONY: fuzz
+fuzz: build/fuzz/build.ninja ## Run each fuzzer for SECONDS (60)
+	$(NINJA) build/fuzz
+	fuzz/run.sh build/fuzz $(SECONDS)
+
+.PHONY: lint
+lint: setup-lint debug ## Check layout, headers, man pages and scripts; clang-tidy
+	scripts/lint.sh build/debug
+
+.PHONY: model
+model: setup-test ## Check the model of the ring's protocol with spin
+	tests/model/run.sh
+
+.PHONY: bench
+bench: release ## Measure what a crossing of the gate costs here
+	build/release/cli/postern bench gate
+
+.PHONY: install
+install: release ## Install the release build, under DESTDIR if that is set
+	DESTDIR="$(DESTDIR)" meson install -C build/release --no-rebuild
+
+.PHONY: format
+format: setup-lint ## Lay out the sources as .clang-format says
+	scripts/format.sh
+
+.PHONY: clean
+clean: ## Remove all build directories
+	rm -rf build
+
+.PHONY: setup
+setup: ## Install the Debian packages that any of these targets needs
+	scripts/setup.sh build test lint fuzz
+
+# What is there already is found out without root and without the network.
+.PHONY: setup-build setup-test setup-lint setup-fuzz
+setup-build:
+	scripts/setup.sh build
+setup-test:
+	scripts/setup.sh build test
+setup-lint:
+	scripts/setup.sh build test lint
+setup-fuzz:
+	scripts/setup.sh build fuzz
+
+# Ninja configures again by itself when a meson.build or an option changes.
+build/%/build.ninja:
+	$(environment_$*) meson setup build/$* $(options_$*)
+
+build/release/build.ninja: | setup-build
+build/debug/build.ninja build/asan/build.ninja build/tsan/build.ninja: | setup-test
+build/fuzz/build.ninja: | setup-fuzz

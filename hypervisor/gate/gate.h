@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * gate.h - the gate: the one path by which a guest's call reaches a service.
+ *
+ * An engine hands each call to gate_call(). The gate looks the number up, applies the VM's level and
+ * policy, has generated code take and check the arguments, calls the service's handler, writes its
+ * outputs, and counts. It knows no engine and no service: handlers come in a generated table.
+ *
+ * The path allocates nothing and takes no lock. A struct gate is shared by the threads of one VM; each
+ * gate_vcpu belongs to the thread that runs the vCPU, apart from its ring (see ring.h).
+ */
+#ifndef POSTERN_GATE_H
+#define POSTERN_GATE_H
+
+#include "abi_host.h"
+#include "gate/abi_types.h"
+#include "gate/policy.h"
+#include "memory/memory.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct gate_vm;
+struct gate_vcpu;
+struct gate_frame;
+
+/* What an async handler answers when it will call gate_complete() later. No errno, and no result. */
+#define GATE_PENDING INT64_MIN
+
+/* Why the gate turned a call away, in the order of docs/contract.md: the first that applies is answered. */
+enum gate_refusal {
+	GATE_UNKNOWN,    /* ENOSYS */
+	GATE_DENIED,     /* EPERM */
+	GATE_MALFORMED,  /* EINVAL */
+	GATE_FAULT,      /* EFAULT */
+	GATE_TOO_BIG,    /* E2BIG */
+	GATE_BAD_HANDLE, /* EBADF */
+	GATE_NO_RIGHT,   /* EACCES */
+	GATE_BAD_STATE,  /* what the contract declares for it */
+	GATE_LIMIT,      /* EAGAIN */
+	GATE_REFUSALS
+};
+
+/* How often one call crossed, one way. */
+struct gate_count {
+	uint64_t calls;  /* all of them */
+	uint64_t failed; /* of those, answered with an error */
+	uint64_t nanoseconds; /* in the gate and its handlers, while timing is on; async calls until they pend */
+};
+
+/* A moment's figures. They are read while the VM runs, so sums may be a few calls apart. */
+struct gate_stats {
+	struct gate_count counts[GATE_CROSSINGS][ABI_CALLS]; /* ABI_NO_CALL: unknown numbers */
+	uint64_t refused[GATE_REFUSALS];
+	uint64_t undeclared; /* errors from handlers that the contract does not declare: bugs of ours */
+};
+
+/* A call that has been answered, as the trace hook sees it. */
+struct gate_trace {
+	const struct gate_vcpu *vcpu;
+	enum gate_crossing crossing;
+	unsigned ordinal;         /* enum abi_ordinal */
+	uint64_t number;          /* as the guest gave it */
+	const uint64_t *args;     /* the six registers */
+	const union abi_args *checked; /* the copies that the handler got; NULL if the gate turned the call away */
+	int64_t result;           /* or GATE_PENDING */
+};
+
+typedef void gate_trace_hook(void *context, const struct gate_trace *trace);
+
+struct gate_config {
+	struct guest_memory *memory;
+	const struct abi_handlers *handlers;
+	struct gate_policy policy;
+	unsigned level;           /* minor version to behave as, below ABI_LEVELS */
+	unsigned vcpus;           /* 1 to the contract's max of vCPU handles */
+	unsigned in_flight;       /* async calls at once from each vCPU's ring; at most 4096 */
+	uint32_t rate_per_second; /* of the calls that the contract declares rate-limited; 0: no limit */
+	uint32_t rate_burst;      /* calls that may come at once */
+	void *owner;              /* for the handlers: gate_owner() */
+	/* The guest asks for the host's poller: called on a vCPU's thread, must not block. May be NULL. */
+	void (*doorbell)(void *owner, struct gate_vcpu *vcpu);
+	/* A ring's guest asked to be told of completions: raises the event it named. May be NULL. */
+	void (*notify)(void *owner, struct gate_vcpu *vcpu, postern_handle_t event);
+};
+
+/*
+ * Makes a VM's gate. Everything that the path will need is allocated here. The memory, handlers and
+ * owner stay the caller's and must outlive the gate.
+ *
+ * Errors: -EINVAL for a config that is out of range, -ENOMEM.
+ */
+int gate_create(const struct gate_config *config, struct gate_vm **vm);
+
+/* Destroys the gate. No call may be under way or in flight. Open handles are released. NULL is allowed. */
+void gate_destroy(struct gate_vm *vm);
+
+/*
+ * Answers one call that a vCPU made by a trap: result or negative errno, for the guest's register.
+ * An async call that pends makes this wait until it has completed, or until gate_stop().
+ * Called by the vCPU's thread only.
+ */
+int64_t gate_call(struct gate_vm *vm, struct gate_vcpu *vcpu, uint64_t number, const uint64_t args[6]);
+
+/*
+ * Ends an async call: by any thread, once for each GATE_PENDING. result as a handler's. The frame and
+ * the objects that its handles name are the gate's again.
+ */
+void gate_complete(struct gate_frame *frame, int64_t result);
+
+/* Makes every wait in the gate return now (with -EINTR), and every later one not begin. */
+void gate_stop(struct gate_vm *vm);
+
+/* Parts of a VM. */
+struct gate_vcpu *gate_vcpu(struct gate_vm *vm, unsigned number);
+unsigned gate_vcpu_number(const struct gate_vcpu *vcpu);
+unsigned gate_vcpu_count(const struct gate_vm *vm);
+struct guest_memory *gate_memory(const struct gate_vm *vm);
+void *gate_owner(const struct gate_vm *vm);
+unsigned gate_level(const struct gate_vm *vm);
+
+/* Parts of a call, for its handler. */
+struct gate_vm *gate_frame_vm(const struct gate_frame *frame);
+struct gate_vcpu *gate_frame_vcpu(const struct gate_frame *frame);
+
+/* Whether a call is known at the VM's level, has a handler, and is permitted: enum gate_refusal or GATE_REFUSALS. */
+enum gate_refusal gate_verdict(const struct gate_vm *vm, unsigned ordinal);
+
+/* Measures the time in each call from now on, or no more. Costs two reads of the clock a call. */
+void gate_set_timing(struct gate_vm *vm, bool on);
+
+/* Calls hook after each call, on the thread that served it; NULL: no more. Only while no call is under way. */
+void gate_set_trace(struct gate_vm *vm, gate_trace_hook *hook, void *context);
+
+/* Adds up the figures of all vCPUs. By any thread. */
+void gate_read_stats(const struct gate_vm *vm, struct gate_stats *stats);
+
+/* Names for people: "unknown call", "malformed". */
+const char *gate_refusal_name(enum gate_refusal refusal);
+const char *gate_crossing_name(enum gate_crossing crossing);
+
+/*
+ * Writes a traced call as strace does: `clock.read(monotonic, {nanoseconds=...}) = 0`, without a line end.
+ * Returns what snprintf() would.
+ */
+int gate_trace_print(const struct gate_trace *trace, char *to, size_t size);
+
+#endif
