@@ -8,11 +8,11 @@ NINJA = ninja -j $(JOBS) -C
 
 # What each build directory under build/ is configured with. Warnings are errors where we test, and
 # not in the release build, so that a newer compiler's new warning does not stop a user.
-options_release = --buildtype=release
+options_release = --buildtype=release -Dtests=false
 options_debug = --buildtype=debug -Dwerror=true
 options_asan = --buildtype=debug -Dwerror=true -Db_sanitize=address,undefined
 options_tsan = --buildtype=debug -Dwerror=true -Db_sanitize=thread
-options_fuzz = --buildtype=debugoptimized -Dwerror=true -Dfuzz=true -Db_lundef=false
+options_fuzz = --buildtype=debugoptimized -Dwerror=true -Dtests=false -Dfuzz=true -Db_lundef=false
 environment_fuzz = CC=clang
 
 # ThreadSanitizer of gcc 12 cannot place its shadow under the address space layout of newer kernels.

@@ -62,7 +62,7 @@ struct gate_trace {
 	enum gate_crossing crossing;
 	unsigned ordinal;         /* enum abi_ordinal */
 	uint64_t number;          /* as the guest gave it */
-	const uint64_t *args;     /* the six registers */
+	const uint64_t *args;     /* the six registers; NULL for an async call that had pended */
 	const union abi_args *checked; /* the copies that the handler got; NULL if the gate turned the call away */
 	int64_t result;           /* or GATE_PENDING */
 };
@@ -79,10 +79,12 @@ struct gate_config {
 	uint32_t rate_per_second; /* of the calls that the contract declares rate-limited; 0: no limit */
 	uint32_t rate_burst;      /* calls that may come at once */
 	void *owner;              /* for the handlers: gate_owner() */
-	/* The guest asks for the host's poller: called on a vCPU's thread, must not block. May be NULL. */
+	/* The guest asks for the poller of its ring: on the vCPU's thread, must not block. NULL: there is no poller. */
 	void (*doorbell)(void *owner, struct gate_vcpu *vcpu);
-	/* A ring's guest asked to be told of completions: raises the event it named. May be NULL. */
+	/* The guest asked to be told of completions: raises the event that it named. On any thread. May be NULL. */
 	void (*notify)(void *owner, struct gate_vcpu *vcpu, postern_handle_t event);
+	/* The ring is being closed: calls from it that might never end are to be completed, -ECANCELED. May be NULL. */
+	void (*cancel)(void *owner, struct gate_vcpu *vcpu);
 };
 
 /*
@@ -98,7 +100,7 @@ void gate_destroy(struct gate_vm *vm);
 
 /*
  * Answers one call that a vCPU made by a trap: result or negative errno, for the guest's register.
- * An async call that pends makes this wait until it has completed, or until gate_stop().
+ * An async call that pends makes this wait until it has completed.
  * Called by the vCPU's thread only.
  */
 int64_t gate_call(struct gate_vm *vm, struct gate_vcpu *vcpu, uint64_t number, const uint64_t args[6]);
@@ -109,7 +111,10 @@ int64_t gate_call(struct gate_vm *vm, struct gate_vcpu *vcpu, uint64_t number, c
  */
 void gate_complete(struct gate_frame *frame, int64_t result);
 
-/* Makes every wait in the gate return now (with -EINTR), and every later one not begin. */
+/*
+ * Ends every wait in ring.enter now, and lets no later one begin. A trap that waits for an async call goes
+ * on waiting for gate_complete(): whoever stops a VM cancels its I/O (ECANCELED).
+ */
 void gate_stop(struct gate_vm *vm);
 
 /* Parts of a VM. */
@@ -120,12 +125,21 @@ struct guest_memory *gate_memory(const struct gate_vm *vm);
 void *gate_owner(const struct gate_vm *vm);
 unsigned gate_level(const struct gate_vm *vm);
 
+/* The VM's monotonic clock: ns since the gate was created. */
+uint64_t gate_monotonic(const struct gate_vm *vm);
+
 /* Parts of a call, for its handler. */
 struct gate_vm *gate_frame_vm(const struct gate_frame *frame);
 struct gate_vcpu *gate_frame_vcpu(const struct gate_frame *frame);
 
 /* Whether a call is known at the VM's level, has a handler, and is permitted: enum gate_refusal or GATE_REFUSALS. */
 enum gate_refusal gate_verdict(const struct gate_vm *vm, unsigned ordinal);
+
+/* Whether the VM's policy lets it make a call, whatever else stands in the way. */
+bool gate_permits(const struct gate_vm *vm, unsigned ordinal);
+
+/* What a section of the contract that the gate itself serves has to tell in abi.query: its features and limits. */
+void gate_describe(const struct gate_vm *vm, struct postern_abi_info *info);
 
 /* Measures the time in each call from now on, or no more. Costs two reads of the clock a call. */
 void gate_set_timing(struct gate_vm *vm, bool on);

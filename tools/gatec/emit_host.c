@@ -330,6 +330,8 @@ static void emit_call(const struct call *call, FILE *to)
 		emit_argument(call, &call->args[i], to);
 	emit_unused(call, to);
 	fputs("\tif (gate_unlikely(wrong))\n\t\treturn gate_refuse(frame, wrong);\n", to);
+	if (call->async)
+		fputs("\tif (!gate_may_pend(frame))\n\t\treturn gate_refuse(frame, GATE_WRONG_LIMIT);\n", to);
 	if (call->rate_limited)
 		fputs("\tif (!gate_rate_take(frame->vm))\n\t\treturn gate_refuse(frame, GATE_WRONG_LIMIT);\n", to);
 	fprintf(to, "\treturn frame->vm->handlers->%s(frame, call);\n}\n", call->c_name);

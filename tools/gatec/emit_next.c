@@ -30,7 +30,8 @@ static const char *free_name(const char *stem, const void *array, size_t count, 
 	unsigned attempt = 1;
 
 	for (size_t i = 0; i < count; i++) {
-		const char *taken = *(const char *const *)(const void *)((const char *)array + i * element_size);
+		const char *taken =
+			*(const char *const *)(const void *)((const char *)array + i * element_size);
 
 		if (strcmp(taken, name) != 0)
 			continue;

@@ -57,15 +57,17 @@ static void end_item(const struct printer *p, const char *item, const char *pros
 
 /* ---- items ---- */
 
-static void print_members(const struct printer *p, const char *keyword, const struct member *members, size_t count,
-			  bool are_bits)
+static void print_members(const struct printer *p, const char *keyword, const struct member *members,
+			  size_t count, bool are_bits)
 {
 	for (size_t i = 0; i < count; i++) {
 		const struct member *member = &members[i];
 
 		const char *value = arena_print(are_bits ? "0x%" PRIx64 : "%" PRIu64, member->value);
 
-		end_item(p, arena_print("%s%s = %s since %s", keyword, member->name, value, version_text(member->since)),
+		end_item(p,
+			 arena_print("%s%s = %s since %s", keyword, member->name, value,
+				     version_text(member->since)),
 			 member->prose);
 	}
 }
@@ -84,18 +86,22 @@ static const char *field_text(const struct field *field, bool has_offset)
 	return text_close(&text);
 }
 
+/* One error a line where there is prose. */
 static void print_errors(const struct printer *p, const struct call *call)
 {
 	for (size_t i = 0; i < call->error_count; i++) {
 		const struct call_error *error = &call->errors[i];
-		bool is_last = i + 1 == call->error_count;
 
-		fprintf(p->to, "%*s%s", INDENT, "", i ? "       " : "errors ");
+		if (i)
+			fputs(p->lock ? ", " : ",\n           ", p->to);
+		else
+			fprintf(p->to, "%*serrors ", INDENT, "");
 		fputs(error->name, p->to);
 		if (error->prose && !p->lock)
 			fprintf(p->to, " %s", quoted(error->prose));
-		fputs(is_last ? "\n" : ",\n", p->to);
 	}
+	if (call->error_count)
+		fputc('\n', p->to);
 }
 
 /* ---- declarations ---- */
@@ -115,8 +121,8 @@ static void print_section(const struct printer *p, const struct section *section
 
 static void print_choice(const struct printer *p, const struct choice *choice)
 {
-	fprintf(p->to, "\n%s %s : u%u since %s {\n", choice_words[choice->is_flags], choice->name, 8 * choice->bytes,
-		version_text(choice->since));
+	fprintf(p->to, "\n%s %s : u%u since %s {\n", choice_words[choice->is_flags], choice->name,
+		8 * choice->bytes, version_text(choice->since));
 	print_block(p, choice->prose, "    ");
 	print_members(p, "", choice->members, choice->member_count, choice->is_flags);
 	fputs("}\n", p->to);
@@ -144,12 +150,14 @@ static void print_record(const struct printer *p, const struct record *record)
 
 static void print_call(const struct printer *p, const struct call *call)
 {
-	fprintf(p->to, "\ncall %s = 0x%04" PRIx64 " since %s {\n", call->name, call->number, version_text(call->since));
+	fprintf(p->to, "\ncall %s = 0x%04" PRIx64 " since %s {\n", call->name, call->number,
+		version_text(call->since));
 	print_block(p, call->prose, "    ");
 	for (size_t i = 0; i < call->arg_count; i++) {
 		const struct field *arg = &call->args[i];
 
-		end_item(p, arena_print("%s %s", direction_words[arg->direction], field_text(arg, false)), arg->prose);
+		end_item(p, arena_print("%s %s", direction_words[arg->direction], field_text(arg, false)),
+			 arg->prose);
 	}
 	if (!p->lock)
 		end_item(p, "returns", call->returns);

@@ -82,9 +82,10 @@ const char *const cost_words[] = {
 const char *const choice_words[] = { "enum", "flags" };
 
 static const char *const type_words[] = {
-	[TYPE_GPA] = "gpa",       [TYPE_ENUM] = "enum",     [TYPE_FLAGS] = "flags",        [TYPE_HANDLE] = "handle",
-	[TYPE_STRUCT] = "struct", [TYPE_STRING] = "string", [TYPE_VECTOR] = "vector of",   [TYPE_BYTES] = "bytes",
-	[TYPE_BUFFER] = "buffer", [TYPE_INTEGER] = "",      [TYPE_SEGMENTS] = "segments",
+	[TYPE_GPA] = "gpa",          [TYPE_ENUM] = "enum",         [TYPE_FLAGS] = "flags",
+	[TYPE_HANDLE] = "handle",    [TYPE_STRUCT] = "struct",     [TYPE_STRING] = "string",
+	[TYPE_VECTOR] = "vector of", [TYPE_BYTES] = "bytes",       [TYPE_BUFFER] = "buffer",
+	[TYPE_INTEGER] = "",         [TYPE_SEGMENTS] = "segments",
 };
 
 const char *type_text(const struct type *type)
@@ -203,7 +204,8 @@ static const char *const length_units[] = {
 static const char *length_limits(const struct field *field)
 {
 	const char *unit = length_units[field->type.kind];
-	const char *limits = field->min ? arena_print("%s to %s %s", number_text(field->min), number_text(field->max), unit)
+	const char *limits = field->min ? arena_print("%s to %s %s", number_text(field->min),
+						      number_text(field->max), unit)
 					: arena_print("at most %s %s", number_text(field->max), unit);
 
 	if (field->has_total)
@@ -234,7 +236,8 @@ static const char *handle_limits(const struct field *field)
 	if (rights)
 		limits = arena_print("with right %s", rights);
 	if (field->state.text)
-		limits = join(limits, "; ", arena_print("%s, else %s", field->state.text, field->state_error.text));
+		limits = join(limits, "; ",
+			      arena_print("%s, else %s", field->state.text, field->state_error.text));
 	if (field->optional)
 		limits = join(limits, "; ", "0xffffffff: none");
 	return limits;
@@ -251,7 +254,8 @@ const char *limits_text(const struct field *field)
 	if (field->align)
 		limits = join(limits, "; ", arena_print("multiple of %s", number_text(field->align)));
 	if (field->from.text)
-		limits = join(limits, "; ", arena_print("%s + %s does not overflow", field->from.text, field->name));
+		limits = join(limits, "; ",
+			      arena_print("%s + %s does not overflow", field->from.text, field->name));
 	return limits ? limits : "";
 }
 
@@ -259,6 +263,32 @@ const char *registers_text(const struct field *arg)
 {
 	return arg->register_count == 2 ? arena_print("%u, %u", arg->first_register, arg->first_register + 1)
 					: arena_print("%u", arg->first_register);
+}
+
+const char *notes_text(const struct field *field, struct version owner)
+{
+	const char *limits = limits_text(field);
+
+	if (version_compare(field->since, owner) == 0)
+		return limits;
+	return join(*limits ? limits : NULL, "; ", arena_print("since %s", version_text(field->since)));
+}
+
+const char *cost_meaning(const struct call *call)
+{
+	static const char *const meanings[] = {
+		[COST_MISSING] = "",
+		[COST_CONSTANT] = "constant",
+		[COST_LINEAR] = "linear in %s",
+		[COST_PARTIAL] = "partial (may stop early; the result counts %s)",
+		[COST_BLOCKING] = "blocking",
+	};
+	const char *meaning = meanings[call->cost];
+	const char *place = strstr(meaning, "%s");
+
+	if (!place)
+		return meaning;
+	return arena_print("%.*s%s%s", (int)(place - meaning), meaning, call->cost_arg.text, place + 2);
 }
 
 /* Whether a sentence ends at this character: what follows it is a blank, or nothing. */
@@ -290,6 +320,15 @@ static size_t columns(const char *text, size_t length)
 	return count;
 }
 
+const char *capitalized(const char *name)
+{
+	char *copy = arena_copy(name, strlen(name));
+
+	if (*copy >= 'a' && *copy <= 'z')
+		*copy = (char)(*copy - 'a' + 'A');
+	return copy;
+}
+
 static void start_line(const char *word, const struct wrap *wrap, FILE *to)
 {
 	if (wrap->indent)
@@ -316,7 +355,8 @@ void print_wrapped(const char *text, const struct wrap *wrap, FILE *to)
 			start_line(text, wrap, to);
 		fwrite(text, 1, length, to);
 		column += width + 1;
-		if (wrap->sentence_ends_line && length && ends_sentence(text, length - 1) && text[length] == ' ') {
+		if (wrap->sentence_ends_line && length && ends_sentence(text, length - 1) &&
+		    text[length] == ' ') {
 			fputc('\n', to);
 			column = 0;
 		}
@@ -336,82 +376,81 @@ static void add_error(struct error_rows *rows, const char *name, enum error_rank
 {
 	if (reason)
 		*arena_push(rows->items, rows->count) = (struct error_row){
-			.name = name, .number = errno_number(name), .rank = rank, .implied = true, .reason = reason,
+			.name = name,
+			.number = errno_number(name),
+			.rank = rank,
+			.implied = true,
+			.reason = reason,
 		};
 }
 
-/* Whether some value of the argument's registers is refused before guest memory or objects are looked at. */
-static bool may_be_malformed(const struct field *arg)
-{
-	bool is_whole_register = (arg->type.kind == TYPE_INTEGER || arg->type.kind == TYPE_GPA) && arg->type.bytes == 8;
-
-	return !is_whole_register || *constraints_text(arg);
-}
-
-static const char *malformed_reason(const struct call *call)
+/* "not memory of the VM: data, name": what is wrong and with which arguments; NULL when with none. */
+static const char *reason_about(const struct call *call, const char *wrong,
+				const char *(*culprit)(const struct field *arg))
 {
 	const char *list = NULL;
 
 	for (size_t i = 0; i < call->arg_count; i++) {
-		if (may_be_malformed(&call->args[i]))
-			list = join(list, ", ", call->args[i].name);
-	}
-	if (call->register_count < MAX_REGISTERS)
-		list = join(list, ", ", "a register that is not used is not zero");
-	if (call->crossings != CROSSING_ALL)
-		list = join(list, ", ", arena_print("not crossed by %s", crossings_text(call->crossings, " or ")));
-	return list ? arena_print("malformed: %s", list) : NULL;
-}
-
-/* A list of arguments, each put into words by a function that answers NULL for those it is not about. */
-static const char *reason_of_each(const struct call *call, const char *(*words)(const struct field *arg))
-{
-	const char *list = NULL;
-
-	for (size_t i = 0; i < call->arg_count; i++) {
-		const char *more = words(&call->args[i]);
+		const char *more = culprit(&call->args[i]);
 
 		if (more)
 			list = join(list, ", ", more);
 	}
-	return list;
+	return list ? arena_print("%s: %s", wrong, list) : NULL;
 }
 
-static const char *memory_words(const struct field *arg)
+/* Whether some value of the argument's registers is refused before guest memory or objects are looked at. */
+static const char *malformed_culprit(const struct field *arg)
+{
+	bool is_whole_register = (arg->type.kind == TYPE_INTEGER || arg->type.kind == TYPE_GPA) &&
+				 arg->type.bytes == 8;
+
+	return !is_whole_register || *constraints_text(arg) ? arg->name : NULL;
+}
+
+static const char *memory_culprit(const struct field *arg)
 {
 	static const char *const accesses[] = {
-		[DIRECTION_IN] = "be read",
-		[DIRECTION_OUT] = "be written",
-		[DIRECTION_INOUT] = "be read and written",
+		[DIRECTION_IN] = "to be read",
+		[DIRECTION_OUT] = "to be written",
+		[DIRECTION_INOUT] = "to be read and written",
 	};
 
 	if (!type_is_memory(arg->type.kind) && arg->type.kind != TYPE_STRUCT)
 		return NULL;
-	return arena_print("%s is not memory of the VM that may %s", arg->name, accesses[arg->direction]);
+	return arena_print("%s (%s)", arg->name, accesses[arg->direction]);
 }
 
-static const char *tail_words(const struct field *arg)
+static const char *tail_culprit(const struct field *arg)
 {
-	if (arg->type.kind != TYPE_STRUCT)
-		return NULL;
-	return arena_print("%s has a nonzero tail that is not known here, or is larger than %d bytes", arg->name,
-			   MAX_STRUCT_SIZE);
+	return arg->type.kind == TYPE_STRUCT ? arg->name : NULL;
 }
 
-static const char *handle_words(const struct field *arg)
+static const char *handle_culprit(const struct field *arg)
 {
-	if (arg->type.kind != TYPE_HANDLE)
-		return NULL;
-	return arena_print("%s is no live handle of kind %s", arg->name, arg->type.name);
+	return arg->type.kind == TYPE_HANDLE ? arg->name : NULL;
 }
 
-static const char *rights_words(const struct field *arg)
+static const char *rights_culprit(const struct field *arg)
 {
 	const char *rights = NULL;
 
 	for (size_t i = 0; i < arg->need_count; i++)
-		rights = join(rights, " or ", arg->needs[i].text);
-	return rights ? arena_print("%s lacks the right %s", arg->name, rights) : NULL;
+		rights = join(rights, ", ", arg->needs[i].text);
+	return rights ? arena_print("%s (%s)", arg->name, rights) : NULL;
+}
+
+static const char *malformed_reason(const struct call *call)
+{
+	const char *reason = reason_about(call, "malformed", malformed_culprit);
+
+	if (call->register_count < MAX_REGISTERS)
+		reason = join(reason, "; ", "an unused register is not zero");
+	if (call->crossings != CROSSING_ALL)
+		reason = join(reason, "; ",
+			      arena_print("crossed by %s",
+					  crossings_text(~call->crossings & CROSSING_ALL, " or ")));
+	return reason;
 }
 
 static void add_state_errors(struct error_rows *rows, const struct call *call)
@@ -451,8 +490,9 @@ static enum error_rank rank_of(const char *name)
 		const char *name;
 		enum error_rank rank;
 	} ranks[] = {
-		{ "ENOSYS", RANK_ENOSYS }, { "EPERM", RANK_EPERM }, { "EINVAL", RANK_EINVAL }, { "EFAULT", RANK_EFAULT },
-		{ "E2BIG", RANK_E2BIG },   { "EBADF", RANK_EBADF }, { "EACCES", RANK_EACCES }, { "EAGAIN", RANK_EAGAIN },
+		{ "ENOSYS", RANK_ENOSYS }, { "EPERM", RANK_EPERM },   { "EINVAL", RANK_EINVAL },
+		{ "EFAULT", RANK_EFAULT }, { "E2BIG", RANK_E2BIG },   { "EBADF", RANK_EBADF },
+		{ "EACCES", RANK_EACCES }, { "EAGAIN", RANK_EAGAIN },
 	};
 
 	for (size_t i = 0; i < sizeof ranks / sizeof *ranks; i++) {
@@ -464,16 +504,19 @@ static enum error_rank rank_of(const char *name)
 
 static struct error_rows implied_errors(const struct call *call)
 {
+	static const char tail[] = "nonzero beyond what is known here, or over 4096 bytes";
 	struct error_rows rows = { 0 };
 
-	add_error(&rows, "ENOSYS", RANK_ENOSYS, "the VM's level does not have the call, or nothing serves it");
+	add_error(&rows, "ENOSYS", RANK_ENOSYS,
+		  "the VM's level does not have the call, or nothing serves it");
 	if (call->right == RIGHT_GRANTED)
 		add_error(&rows, "EPERM", RANK_EPERM, "the VM's policy does not grant the call");
 	add_error(&rows, "EINVAL", RANK_EINVAL, malformed_reason(call));
-	add_error(&rows, "EFAULT", RANK_EFAULT, reason_of_each(call, memory_words));
-	add_error(&rows, "E2BIG", RANK_E2BIG, reason_of_each(call, tail_words));
-	add_error(&rows, "EBADF", RANK_EBADF, reason_of_each(call, handle_words));
-	add_error(&rows, "EACCES", RANK_EACCES, reason_of_each(call, rights_words));
+	add_error(&rows, "EFAULT", RANK_EFAULT, reason_about(call, "not memory of the VM", memory_culprit));
+	add_error(&rows, "E2BIG", RANK_E2BIG, reason_about(call, tail, tail_culprit));
+	add_error(&rows, "EBADF", RANK_EBADF,
+		  reason_about(call, "not a live handle of its kind", handle_culprit));
+	add_error(&rows, "EACCES", RANK_EACCES, reason_about(call, "lacks a right", rights_culprit));
 	add_state_errors(&rows, call);
 	add_limit_errors(&rows, call);
 	return rows;
@@ -494,7 +537,10 @@ struct error_rows call_errors(const struct call *call)
 
 			if (rank_of(error->name) == rank)
 				*arena_push(all.items, all.count) = (struct error_row){
-					.name = error->name, .number = error->number, .rank = rank, .reason = error->prose,
+					.name = error->name,
+					.number = error->number,
+					.rank = rank,
+					.reason = error->prose,
 				};
 		}
 	}
@@ -537,8 +583,9 @@ static void print_c_parameter(const struct field *arg, FILE *to)
 	if (type_is_memory(arg->type.kind)) {
 		const struct memory_spelling *spelling = &memory_spellings[arg->type.kind];
 
-		fprintf(to, "%s%s%s *%s, %s %s_%s", constant, spelling->pointer, arg->type.name ? arg->type.name : "", name,
-			spelling->length_type, name, spelling->length_suffix);
+		fprintf(to, "%s%s%s *%s, %s %s_%s", constant, spelling->pointer,
+			arg->type.name ? arg->type.name : "", name, spelling->length_type, name,
+			spelling->length_suffix);
 	} else if (arg->type.kind == TYPE_STRUCT) {
 		fprintf(to, "%sstruct postern_%s *%s", constant, arg->type.name, name);
 	} else if (arg->type.kind == TYPE_HANDLE) {
@@ -570,7 +617,40 @@ const char *c_prototype(const struct call *call)
 	return text_close(&text);
 }
 
+void print_prototype(const struct call *call, size_t width, FILE *to)
+{
+	const char *rest = c_prototype(call);
+	size_t column = 0;
+
+	while (*rest) {
+		const char *comma = strchr(rest, ',');
+		size_t length = comma ? (size_t)(comma - rest) + 1 : strlen(rest);
+
+		if (column && column + 1 + length >= width) {
+			fputs("\n    ", to);
+			column = 4;
+		} else if (column) {
+			fputc(' ', to);
+			column++;
+		}
+		fwrite(rest, 1, length, to);
+		column += length;
+		rest += length;
+		rest += *rest == ' ';
+	}
+	fputs(";\n", to);
+}
+
 /* ---- order and place ---- */
+
+const struct call *find_call(const struct contract *contract, const char *name)
+{
+	for (size_t i = 0; i < contract->call_count; i++) {
+		if (!strcmp(contract->calls[i].name, name))
+			return &contract->calls[i];
+	}
+	return NULL;
+}
 
 const struct section *type_section(const struct contract *contract, const char *type_name)
 {
@@ -597,24 +677,24 @@ static int compare_numbers(uint64_t a, uint64_t b)
 }
 
 /* Defines TYPES_in_order() over contract->TYPES, which compares two elements a and b. */
-#define DEFINE_IN_ORDER(type, compare)                                                                              \
-	static int compare_##type(const void *left, const void *right)                                              \
-	{                                                                                                           \
-		const struct type *a = *(const struct type *const *)left;                                           \
-		const struct type *b = *(const struct type *const *)right;                                          \
-                                                                                                                    \
-		return compare;                                                                                     \
-	}                                                                                                           \
-                                                                                                                    \
-	const struct type **type##s_in_order(const struct contract *contract)                                       \
-	{                                                                                                           \
-		size_t count = contract->type##_count;                                                              \
-		const struct type **all = arena_alloc((count + 1) * sizeof *all);                                   \
-                                                                                                                    \
-		for (size_t i = 0; i < count; i++)                                                                  \
-			all[i] = &contract->type##s[i];                                                             \
-		qsort(all, count, sizeof *all, compare_##type);                                                     \
-		return all;                                                                                         \
+#define DEFINE_IN_ORDER(type, compare)                                            \
+	static int compare_##type(const void *left, const void *right)            \
+	{                                                                         \
+		const struct type *a = *(const struct type *const *)left;         \
+		const struct type *b = *(const struct type *const *)right;        \
+                                                                                  \
+		return compare;                                                   \
+	}                                                                         \
+                                                                                  \
+	const struct type **type##s_in_order(const struct contract *contract)     \
+	{                                                                         \
+		size_t count = contract->type##_count;                            \
+		const struct type **all = arena_alloc((count + 1) * sizeof *all); \
+                                                                                  \
+		for (size_t i = 0; i < count; i++)                                \
+			all[i] = &contract->type##s[i];                           \
+		qsort(all, count, sizeof *all, compare_##type);                   \
+		return all;                                                       \
 	}
 
 DEFINE_IN_ORDER(section, compare_numbers(a->number, b->number))

@@ -70,15 +70,24 @@ const char *limits_text(const struct field *field);
 /* "0" or "1, 2" */
 const char *registers_text(const struct field *arg);
 
+/* limits_text(), and the version if it is not the one of what the field belongs to. */
+const char *notes_text(const struct field *field, struct version owner);
+
+/* "linear in ranges": a cost in words. */
+const char *cost_meaning(const struct call *call);
+
 /* The first sentence of prose, or nothing. */
 const char *first_sentence(const char *prose);
+
+/* The name with its first letter in capitals. */
+const char *capitalized(const char *name);
 
 /* How prose becomes lines. A NULL string is empty, a NULL function does nothing. */
 struct wrap {
 	size_t width;
-	const char *indent;         /* before every line */
-	const char *between;        /* between paragraphs, where one ends with its newline */
-	bool sentence_ends_line;    /* as roff wants it */
+	const char *indent;                     /* before every line */
+	const char *between;                    /* between paragraphs, where one ends with its newline */
+	bool sentence_ends_line;                /* as roff wants it */
 	const char *(*guard)(const char *word); /* what to put before a word that starts a line */
 };
 
@@ -129,7 +138,13 @@ void print_c_parameters(const struct call *call, FILE *to);
 /* `int64_t postern_clock_read(...)` */
 const char *c_prototype(const struct call *call);
 
+/* The same as a declaration for people: broken after commas into lines of some columns, with a semicolon. */
+void print_prototype(const struct call *call, size_t width, FILE *to);
+
 /* ---- order and place ---- */
+
+/* The call of a name, or NULL. */
+const struct call *find_call(const struct contract *contract, const char *name);
 
 /* The section whose name a type's name starts with, the longest; NULL: it is shared. */
 const struct section *type_section(const struct contract *contract, const char *type_name);
