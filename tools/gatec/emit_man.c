@@ -119,6 +119,15 @@ static void print_first(const char *prose, FILE *to)
 		print_text(escaped(prose), ".PP\n", to);
 }
 
+/* A paragraph after the prose of a type, which in a lock file has none. */
+static void print_facts(const char *prose, const char *facts, FILE *to)
+{
+	if (prose)
+		print_paragraphs(facts, to);
+	else
+		print_first(facts, to);
+}
+
 static void print_heading(const char *macro, const char *heading, FILE *to)
 {
 	fprintf(to, ".%s \"%s\"\n", macro, escaped(heading));
@@ -161,8 +170,9 @@ static void print_handle(const struct handle *handle, FILE *to)
 {
 	print_heading("SS", arena_print("handle %s", handle->name), to);
 	print_first(handle->prose, to);
-	print_paragraphs(
-		arena_print("Kind %" PRIu64 "; a VM may have %" PRIu64 ".", handle->kind, handle->max), to);
+	print_facts(handle->prose,
+		    arena_print("Kind %" PRIu64 "; a VM may have %" PRIu64 ".", handle->kind, handle->max),
+		    to);
 	print_members("right ", handle->rights, handle->right_count, true, handle->since, to);
 	print_members("state ", handle->states, handle->state_count, false, handle->since, to);
 }
@@ -171,9 +181,10 @@ static void print_record(const struct record *record, FILE *to)
 {
 	print_heading("SS", arena_print("struct %s", record->name), to);
 	print_first(record->prose, to);
-	print_paragraphs(arena_print("%s, %" PRIu64 " bytes. Before each field is its offset.",
-				     record->extensible ? "Extensible" : "Fixed", record->size),
-			 to);
+	print_facts(record->prose,
+		    arena_print("%s, %" PRIu64 " bytes. Before each field is its offset.",
+				record->extensible ? "Extensible" : "Fixed", record->size),
+		    to);
 	for (size_t i = 0; i < record->field_count; i++) {
 		const struct field *field = &record->fields[i];
 		const char *tag = arena_print("%" PRIu64 " %s : %s", field->offset, bold(field->name),
@@ -285,7 +296,8 @@ static void print_head(const struct contract *contract, FILE *to)
 		"%s\\-abi \\- the hypercalls of %s, version %s%s\n"
 		".SH DESCRIPTION\n",
 		contract->name, escaped(page_title(contract)), escaped(version), contract->name,
-		contract->name, version_text(contract->version), contract->draft ? ", a draft" : "");
+		capitalized(contract->name), version_text(contract->version),
+		contract->draft ? ", a draft" : "");
 	print_first(contract->prose ? contract->prose : "This page lists them.", to);
 }
 
