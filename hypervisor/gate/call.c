@@ -44,14 +44,16 @@ int64_t gate_refuse(struct gate_frame *frame, unsigned wrong)
 {
 	enum gate_refusal refusal = (enum gate_refusal)__builtin_ctz(wrong);
 	struct gate_lane *lane = &frame->vcpu->lanes[frame->crossing];
+	int state_error = frame->state_error;
 
 	gate_count(&lane->refused[refusal], 1);
 	frame->refused = true;
-	return refusal == GATE_BAD_STATE ? -frame->state_error : refusals[refusal].error;
+	frame->state_error = 0;
+	return refusal == GATE_BAD_STATE ? -state_error : refusals[refusal].error;
 }
 
 /* A handler's error that its contract does not declare is a bug of ours, and made visible. */
-static void count_error(struct gate_lane *lane, const struct gate_frame *frame, int64_t result)
+void gate_count_error(struct gate_lane *lane, const struct gate_frame *frame, int64_t result)
 {
 	const struct abi_call *call = &abi_calls[frame->ordinal];
 	uint64_t error = (uint64_t)-result;
@@ -60,33 +62,6 @@ static void count_error(struct gate_lane *lane, const struct gate_frame *frame, 
 	gate_count(&lane->counters[frame->ordinal].failed, 1);
 	if (!declared && !frame->refused && !(error < 192 && is_gates_own((int)error)))
 		gate_count(&lane->undeclared, 1);
-}
-
-int64_t gate_finish(struct gate_lane *lane, struct gate_frame *frame, int64_t result)
-{
-	const struct abi_call *call = &abi_calls[frame->ordinal];
-
-	if (gate_unlikely(result < 0))
-		count_error(lane, frame, result);
-	else if (call->give)
-		call->give(frame);
-	if (frame->held_count)
-		gate_drop_handles(frame);
-	return result;
-}
-
-/* The decoder and what it calls; the frame's obstacles are out of the way. */
-static inline int64_t run(struct gate_lane *lane, struct gate_frame *frame, unsigned ordinal, const uint64_t args[6])
-{
-	int64_t result;
-
-	frame->ordinal = (uint8_t)ordinal;
-	frame->refused = false;
-	frame->state_error = 0;
-	result = abi_calls[ordinal].call(frame, args);
-	if (result == GATE_PENDING)
-		return result;
-	return gate_finish(lane, frame, result);
 }
 
 /* args: NULL where they are no longer known. */
@@ -107,10 +82,11 @@ static void trace(const struct gate_vm *vm, const struct gate_frame *frame, unsi
 }
 
 /* The slow path: the call is turned away, or is watched. */
-static int64_t serve_obstructed(struct gate_lane *lane, struct gate_frame *frame, unsigned ordinal, uint64_t number,
-				const uint64_t args[6], uint8_t obstacles)
+int64_t gate_serve_obstructed(struct gate_lane *lane, struct gate_frame *frame, unsigned ordinal, uint64_t number,
+			      const uint64_t args[6])
 {
 	struct gate_vm *vm = frame->vm;
+	uint8_t obstacles = vm->obstacles[frame->crossing][ordinal];
 	bool timed = atomic_load_explicit(&vm->timed, memory_order_relaxed);
 	bool refused = true;
 	int64_t result;
@@ -125,7 +101,7 @@ static int64_t serve_obstructed(struct gate_lane *lane, struct gate_frame *frame
 		uint64_t start = timed ? gate_now() : 0;
 
 		gate_count(&lane->counters[ordinal].calls, 1);
-		result = run(lane, frame, ordinal, args);
+		result = gate_run(lane, frame, ordinal, args);
 		/* A pending frame may be another call's by now. */
 		refused = result != GATE_PENDING && frame->refused;
 		if (timed)
@@ -144,17 +120,6 @@ int64_t gate_finish_pending(struct gate_lane *lane, struct gate_frame *frame)
 	if (gate_unlikely(frame->vm->trace != NULL))
 		trace(frame->vm, frame, frame->ordinal, abi_calls[frame->ordinal].number, NULL, false, result);
 	return result;
-}
-
-int64_t gate_serve(struct gate_lane *lane, struct gate_frame *frame, unsigned ordinal, uint64_t number,
-		   const uint64_t args[6])
-{
-	uint8_t obstacles = frame->vm->obstacles[frame->crossing][ordinal];
-
-	if (gate_unlikely(obstacles))
-		return serve_obstructed(lane, frame, ordinal, number, args, obstacles);
-	gate_count(&lane->counters[ordinal].calls, 1);
-	return run(lane, frame, ordinal, args);
 }
 
 /* The vCPU's thread waits for an async call that it made by a trap. */

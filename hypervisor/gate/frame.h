@@ -143,14 +143,48 @@ static inline unsigned gate_ordinal(uint64_t number)
 	return (unsigned)(abi_ordinals[number & within] & within);
 }
 
-/* Serves a call on a lane, from obstacles to outputs. frame is the lane's or a pooled one. */
-int64_t gate_serve(struct gate_lane *lane, struct gate_frame *frame, unsigned ordinal, uint64_t number,
-		   const uint64_t args[6]);
+/* Parts of gate_serve() and gate_finish() that are seldom needed. */
+int64_t gate_serve_obstructed(struct gate_lane *lane, struct gate_frame *frame, unsigned ordinal, uint64_t number,
+			      const uint64_t args[6]);
+void gate_count_error(struct gate_lane *lane, const struct gate_frame *frame, int64_t result);
+void gate_drop_handles(struct gate_frame *frame);
 
 /* Writes outputs, lets objects go, and counts, once a call's result is known. Returns the result. */
-int64_t gate_finish(struct gate_lane *lane, struct gate_frame *frame, int64_t result);
+static inline int64_t gate_finish(struct gate_lane *lane, struct gate_frame *frame, int64_t result)
+{
+	const struct abi_call *call = &abi_calls[frame->ordinal];
 
-/* The same for a call that had pended: with frame->result. */
+	if (gate_unlikely(result < 0))
+		gate_count_error(lane, frame, result);
+	else if (call->give)
+		call->give(frame);
+	if (frame->held_count)
+		gate_drop_handles(frame);
+	return result;
+}
+
+/* The decoder and the handler that it calls; nothing stands in the call's way. */
+static inline int64_t gate_run(struct gate_lane *lane, struct gate_frame *frame, unsigned ordinal, const uint64_t args[6])
+{
+	int64_t result;
+
+	frame->ordinal = (uint8_t)ordinal;
+	frame->refused = false;
+	result = abi_calls[ordinal].call(frame, args);
+	return result == GATE_PENDING ? result : gate_finish(lane, frame, result);
+}
+
+/* Serves a call on a lane, from obstacles to outputs. frame is the lane's or a pooled one. */
+static inline int64_t gate_serve(struct gate_lane *lane, struct gate_frame *frame, unsigned ordinal, uint64_t number,
+				 const uint64_t args[6])
+{
+	if (gate_unlikely(frame->vm->obstacles[frame->crossing][ordinal]))
+		return gate_serve_obstructed(lane, frame, ordinal, number, args);
+	gate_count(&lane->counters[ordinal].calls, 1);
+	return gate_run(lane, frame, ordinal, args);
+}
+
+/* gate_finish() for a call that had pended: with frame->result. */
 int64_t gate_finish_pending(struct gate_lane *lane, struct gate_frame *frame);
 
 /* Counts a call that the gate turned away before its decoder, and returns its negative errno. */
@@ -164,6 +198,5 @@ uint64_t gate_now(void);
 
 int gate_handles_create(struct gate_vm *vm);
 void gate_handles_destroy(struct gate_vm *vm);
-void gate_drop_handles(struct gate_frame *frame);
 
 #endif

@@ -178,7 +178,7 @@ static inline int64_t serve_on(struct gate_vcpu *vcpu, struct gate_frame *frame,
 
 	frame->token = entry->token;
 	frame->quiet = entry->flags & POSTERN_RING_ENTRY_FLAGS_QUIET;
-	if (gate_unlikely(is_malformed(vcpu->vm, entry)) &&
+	if (gate_unlikely(entry->flags | entry->reserved) && is_malformed(vcpu->vm, entry) &&
 	    !(vcpu->vm->obstacles[crossing][ordinal] & (GATE_OBSTACLE_UNKNOWN | GATE_OBSTACLE_DENIED)))
 		return gate_turn_away(lane, ordinal, GATE_MALFORMED);
 	return gate_serve(lane, frame, ordinal, entry->call, entry->args);
@@ -193,7 +193,7 @@ static inline void take_entry(struct gate_vcpu *vcpu, enum gate_crossing crossin
 	unsigned ordinal;
 	int64_t result;
 
-	memory_load_words(&entry, &ring->entries[ring->submit_head & (ring->submit_size - 1)], sizeof entry / 8);
+	memory_load_line(&entry, &ring->entries[ring->submit_head & (ring->submit_size - 1)]);
 	ordinal = gate_ordinal(entry.call);
 	ring->submit_head++;
 	if (gate_unlikely(abi_calls[ordinal].async)) {

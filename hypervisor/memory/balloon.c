@@ -6,9 +6,6 @@
  * then gives the pages their new state. A claimed page is nobody else's, so memory is never freed under a
  * page that another call has meanwhile made the guest's again.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include <errno.h>
 #include <fcntl.h>
 

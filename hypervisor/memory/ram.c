@@ -3,9 +3,6 @@
  * ram.c - the life of a guest's RAM: a memfd that nobody can resize, mapped once between two guards, and
  * a p2m that starts with every page owned by the guest.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>

@@ -11,6 +11,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /*
  * Guest memory has no declared type, and structs are read through these: may_alias keeps that defined.
@@ -70,6 +71,18 @@ static inline void memory_load_words(void *to, const void *host, size_t words)
 
 	for (size_t i = 0; i < words; i++)
 		copy[i] = memory_load_u64(&from[i]);
+}
+
+/*
+ * Copies 64 bytes of guest memory at `host` to the private buffer `to`, in as few loads as the processor
+ * has. The barrier makes the copy final: the compiler can neither put it off nor look into guest memory
+ * again in place of the copy. Words may be torn, but only where the guest breaks the protocol by which
+ * it hands such a line over.
+ */
+static inline void memory_load_line(void *to, const void *host)
+{
+	memcpy(to, host, 64);
+	__asm__ volatile("" : : "r"(to) : "memory");
 }
 
 /* Copies `words` 8-byte words from the private buffer `from` to guest memory; as memory_load_words(). */

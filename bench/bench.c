@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: ISC */
+/* bench.c - `postern bench`: finds the benchmark that is asked for. */
+#include "bench.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct benchmark {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *what;
+};
+
+static const struct benchmark benchmarks[] = {
+	{ "gate", bench_gate, "the host's side of a call: decode, validate, dispatch" },
+};
+
+enum { BENCHMARKS = sizeof benchmarks / sizeof *benchmarks, EXIT_USAGE = 2 };
+
+static void print_usage(FILE *to)
+{
+	fputs("usage: postern bench NAME [--json]\n\nMeasures on this machine, in this run.\n\nbenchmarks:\n", to);
+	for (size_t i = 0; i < BENCHMARKS; i++)
+		fprintf(to, "  %-8s %s\n", benchmarks[i].name, benchmarks[i].what);
+}
+
+int command_bench(int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : "";
+
+	if (!strcmp(name, "--help")) {
+		print_usage(stdout);
+		return EXIT_SUCCESS;
+	}
+	for (size_t i = 0; i < BENCHMARKS; i++) {
+		if (!strcmp(benchmarks[i].name, name))
+			return benchmarks[i].run(argc - 1, argv + 1);
+	}
+	if (argc > 1)
+		fprintf(stderr, "postern: bench: no such benchmark: %s\n", name);
+	print_usage(stderr);
+	return EXIT_USAGE;
+}
