@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * engine.h - what runs a guest. An engine knows how to run a vCPU until something happens that only the
+ * monitor can serve; it knows no gate, no service and no machine. Everything above this file is the same
+ * for all engines.
+ *
+ * The shape is KVM_RUN's: engine_run() returns with an exit in a struct that the caller owns, the caller
+ * puts the answer into that same struct, and the next engine_run() takes it to the guest.
+ */
+#ifndef POSTERN_ENGINE_H
+#define POSTERN_ENGINE_H
+
+#include "memory/memory.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct engine;
+struct engine_vm;
+struct engine_vcpu;
+
+/* Where things are in a guest's virtual address space, on every engine. */
+#define ENGINE_PHYSMAP UINT64_C(0x200000000000) /* all RAM, at its guest-physical address */
+#define ENGINE_HYPERCALL_PAGE (ENGINE_PHYSMAP - UINT64_C(0x100000))
+#define ENGINE_USER_END ENGINE_HYPERCALL_PAGE
+#define ENGINE_MAX_VCPUS 64
+
+enum engine_exit_kind {
+	ENGINE_EXIT_HYPERCALL,   /* answer: hypercall.result */
+	ENGINE_EXIT_PORT,        /* answer: port.value, if it was read */
+	ENGINE_EXIT_MMIO,        /* answer: mmio.value, if it was read */
+	ENGINE_EXIT_HALT,        /* the guest idles until an interrupt */
+	ENGINE_EXIT_EXCEPTION,   /* the guest has no entry for it; registers by engine_get_state() */
+	ENGINE_EXIT_SHUTDOWN,    /* the vCPU cannot go on: a fault while entering a fault's entry, or the end of its process */
+	ENGINE_EXIT_INTERRUPTED, /* engine_kick(), or a signal to the thread */
+	ENGINE_EXITS
+};
+
+struct engine_exit {
+	enum engine_exit_kind kind;
+	union {
+		struct {
+			uint64_t number;
+			uint64_t args[6];
+			int64_t result;
+		} hypercall;
+		struct {
+			uint16_t port;
+			uint8_t bytes; /* 1, 2 or 4 */
+			bool write;
+			uint32_t value;
+		} port;
+		struct {
+			uint64_t address; /* guest-physical */
+			uint8_t bytes;    /* 1, 2, 4 or 8 */
+			bool write;
+			uint64_t value;
+		} mmio;
+		struct {
+			uint8_t vector; /* of the processor's exception */
+			uint32_t error; /* its error code, or 0 */
+			uint64_t address; /* that faulted, or 0 */
+		} exception;
+	};
+};
+
+/* The general registers, as the processor names them. */
+struct engine_state {
+	uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp;
+	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
+	uint64_t rip, rflags;
+	uint64_t fs_base, gs_base;
+};
+
+/* Entries of the guest's kernel, guest-virtual, 0 for none; see vcpu.callbacks in the contract. */
+struct engine_callbacks {
+	uint64_t event;
+	uint64_t system_call;
+	uint64_t page_fault;
+	uint64_t exception;
+};
+
+struct engine_config {
+	struct guest_memory *memory;
+	unsigned vcpus;              /* 1 to ENGINE_MAX_VCPUS */
+	const uint64_t *vcpu_pages;  /* guest-physical address of each vCPU's page */
+	const char *name;            /* of the VM, for process titles; may be NULL */
+};
+
+/*
+ * One engine. All functions but probe and create are called with what create made. Functions answer 0 or
+ * a negative errno.
+ */
+struct engine {
+	const char *name;
+
+	/* Whether this host can run it. On failure, reason says in one sentence what is lacking. */
+	int (*probe)(char *reason, size_t size);
+
+	int (*create)(const struct engine_config *config, struct engine_vm **vm);
+	/* Ends all vCPUs, whatever they do, and frees everything. No engine_run() may be under way. */
+	void (*destroy)(struct engine_vm *vm);
+
+	struct engine_vcpu *(*vcpu)(struct engine_vm *vm, unsigned number);
+	/* While the vCPU is not being run. fs_base and gs_base of a vCPU that has run may be unknown: 0. */
+	int (*get_state)(struct engine_vcpu *vcpu, struct engine_state *state);
+	int (*set_state)(struct engine_vcpu *vcpu, const struct engine_state *state);
+	int (*set_callbacks)(struct engine_vcpu *vcpu, const struct engine_callbacks *callbacks);
+
+	/*
+	 * Answers the last exit and runs the vCPU until the next. Called by one thread for each vCPU.
+	 * Errors: -ESRCH when the vCPU is gone.
+	 */
+	int (*run)(struct engine_vcpu *vcpu, struct engine_exit *exit);
+
+	/* Makes run() return with INTERRUPTED, now or when it is next called. By any thread. */
+	void (*kick)(struct engine_vcpu *vcpu);
+	/* Makes a vCPU look at its pending events, if it runs with events enabled. By any thread. */
+	void (*raise)(struct engine_vcpu *vcpu);
+};
+
+extern const struct engine engine_ring3;
+
+#endif

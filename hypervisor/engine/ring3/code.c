@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * code.c - the engine's code in a guest process: empties the process, locks it down, and from then on
+ * handles its signals. It is copied to RING3_CODE behind code.S, has no libc, no data of its own, and no
+ * stack protector: the guest can change the FS and GS bases at any time, so a handler finds its vCPU by
+ * its stack, which lies in the vCPU's area.
+ */
+#include "engine/ring3/layout.h"
+
+#include <linux/filter.h>
+#include <linux/sched.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+
+#define IN_GUEST __attribute__((section("ring3_code")))
+
+long ring3_syscall(long number, long a0, long a1, long a2, long a3, long a4, long a5);
+long ring3_clone(unsigned long flags, void *stack, struct ring3_area *area);
+void ring3_hand_over(struct ring3_mailbox *mailbox);
+void ring3_load(const struct engine_state *state) __attribute__((noreturn));
+void ring3_restorer(void);
+void ring3_start(void) __attribute__((noreturn));
+void ring3_thread(struct ring3_area *area) __attribute__((noreturn));
+
+static inline struct ring3_area *area_of(unsigned number)
+{
+	return (struct ring3_area *)(RING3_AREAS + (uint64_t)number * RING3_AREA_SIZE);
+}
+
+/* The area that an address on one of its stacks lies in. */
+static inline struct ring3_area *area_around(const void *address)
+{
+	return (struct ring3_area *)((uint64_t)address & ~(uint64_t)(RING3_AREA_SIZE - 1));
+}
+
+/* ---- signals ---- */
+
+/* A kernel's struct sigaction, which libc's is not. */
+struct kernel_sigaction {
+	void (*handler)(int, siginfo_t *, void *);
+	unsigned long flags;
+	void (*restorer)(void);
+	unsigned long mask;
+};
+
+IN_GUEST static void save_state(const greg_t *from, struct engine_state *to)
+{
+	to->rax = (uint64_t)from[REG_RAX];
+	to->rbx = (uint64_t)from[REG_RBX];
+	to->rcx = (uint64_t)from[REG_RCX];
+	to->rdx = (uint64_t)from[REG_RDX];
+	to->rsi = (uint64_t)from[REG_RSI];
+	to->rdi = (uint64_t)from[REG_RDI];
+	to->rbp = (uint64_t)from[REG_RBP];
+	to->rsp = (uint64_t)from[REG_RSP];
+	to->r8 = (uint64_t)from[REG_R8];
+	to->r9 = (uint64_t)from[REG_R9];
+	to->r10 = (uint64_t)from[REG_R10];
+	to->r11 = (uint64_t)from[REG_R11];
+	to->r12 = (uint64_t)from[REG_R12];
+	to->r13 = (uint64_t)from[REG_R13];
+	to->r14 = (uint64_t)from[REG_R14];
+	to->r15 = (uint64_t)from[REG_R15];
+	to->rip = (uint64_t)from[REG_RIP];
+	to->rflags = (uint64_t)from[REG_EFL];
+}
+
+IN_GUEST static void load_state(const struct engine_state *from, greg_t *to)
+{
+	to[REG_RAX] = (greg_t)from->rax;
+	to[REG_RBX] = (greg_t)from->rbx;
+	to[REG_RCX] = (greg_t)from->rcx;
+	to[REG_RDX] = (greg_t)from->rdx;
+	to[REG_RSI] = (greg_t)from->rsi;
+	to[REG_RDI] = (greg_t)from->rdi;
+	to[REG_RBP] = (greg_t)from->rbp;
+	to[REG_RSP] = (greg_t)from->rsp;
+	to[REG_R8] = (greg_t)from->r8;
+	to[REG_R9] = (greg_t)from->r9;
+	to[REG_R10] = (greg_t)from->r10;
+	to[REG_R11] = (greg_t)from->r11;
+	to[REG_R12] = (greg_t)from->r12;
+	to[REG_R13] = (greg_t)from->r13;
+	to[REG_R14] = (greg_t)from->r14;
+	to[REG_R15] = (greg_t)from->r15;
+	to[REG_RIP] = (greg_t)from->rip;
+	to[REG_EFL] = (greg_t)from->rflags;
+}
+
+/* Every signal of a guest process: hands its state to the monitor, and goes on with what comes back. */
+IN_GUEST static void on_signal(int signal, siginfo_t *info, void *context)
+{
+	struct ring3_area *area = area_around(&signal);
+	struct ring3_mailbox *mailbox = &area->mailbox;
+	greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
+
+	save_state(registers, &area->state);
+	mailbox->kind = RING3_EXCEPTION;
+	mailbox->number = (uint64_t)registers[REG_TRAPNO];
+	mailbox->args[0] = (uint64_t)registers[REG_ERR];
+	mailbox->args[1] = (uint64_t)info->si_addr;
+	mailbox->args[2] = (uint64_t)signal;
+	ring3_hand_over(mailbox);
+	load_state(&area->state, registers);
+}
+
+/* ---- starting ---- */
+
+IN_GUEST static void handle_signals(void)
+{
+	/* A number, not an array: constants in memory would stay behind in the monitor's image. */
+	const uint64_t signals = 1U << SIGSYS | 1U << SIGSEGV | 1U << SIGBUS | 1U << SIGILL | 1U << SIGFPE | 1U << SIGTRAP;
+	struct kernel_sigaction action = {
+		.handler = on_signal,
+		.flags = SA_SIGINFO | SA_ONSTACK | 0x04000000 /* SA_RESTORER */,
+		.restorer = ring3_restorer,
+		.mask = ~0UL,
+	};
+
+	for (unsigned i = 1; i < 64; i++) {
+		if ((signals >> i) & 1)
+			ring3_syscall(SYS_rt_sigaction, i, (long)&action, 0, 8, 0, 0);
+	}
+}
+
+/* What each thread has of its own. */
+IN_GUEST static void set_up_thread(struct ring3_area *area)
+{
+	stack_t stack = {
+		.ss_sp = (char *)area + RING3_STACK_END,
+		.ss_size = RING3_AREA_SIZE - RING3_STACK_END,
+	};
+
+	ring3_syscall(SYS_sigaltstack, (long)&stack, 0, 0, 0, 0, 0);
+	ring3_syscall(SYS_arch_prctl, 0x1001 /* ARCH_SET_GS */, (long)area->vcpu_page, 0, 0, 0, 0);
+	ring3_syscall(SYS_arch_prctl, 0x1002 /* ARCH_SET_FS */, 0, 0, 0, 0, 0);
+}
+
+/* Waits for the vCPU's first state, and goes there. */
+IN_GUEST static __attribute__((noreturn)) void run_thread(struct ring3_area *area)
+{
+	area->mailbox.kind = RING3_READY;
+	ring3_hand_over(&area->mailbox);
+	ring3_load(&area->state);
+}
+
+/* The threads of all vCPUs but the first. */
+IN_GUEST void ring3_thread(struct ring3_area *area)
+{
+	set_up_thread(area);
+	run_thread(area);
+}
+
+/* Entered on area 0's stack, with everything mapped that the guest is to have, and much that it is not. */
+IN_GUEST void ring3_start(void)
+{
+	const struct ring3_boot *boot = (const struct ring3_boot *)(RING3_AREAS + RING3_BOOT_AT);
+	const uint64_t areas_end = RING3_AREAS + (uint64_t)boot->vcpus * RING3_AREA_SIZE;
+	const uint64_t ram_end = RING3_PHYSMAP + boot->ram_size;
+	struct sock_fprog filter = { (unsigned short)boot->filter_length, (struct sock_filter *)boot->filter };
+
+	ring3_syscall(SYS_munmap, 0, RING3_AREAS, 0, 0, 0, 0);
+	ring3_syscall(SYS_munmap, (long)areas_end, (long)(RING3_CODE - areas_end), 0, 0, 0, 0);
+	ring3_syscall(SYS_munmap, RING3_CODE + RING3_CODE_SIZE, RING3_PHYSMAP - RING3_CODE - RING3_CODE_SIZE, 0, 0, 0, 0);
+	ring3_syscall(SYS_munmap, (long)ram_end, (long)(RING3_TOP - ram_end), 0, 0, 0, 0);
+	handle_signals();
+	for (unsigned i = 1; i < boot->vcpus; i++)
+		ring3_clone(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM,
+			    (char *)area_of(i) + RING3_STACK_END, area_of(i));
+	set_up_thread(area_of(0));
+	if (ring3_syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, (long)&filter, 0, 0, 0))
+		ring3_syscall(SYS_exit_group, RING3_NO_FILTER, 0, 0, 0, 0, 0);
+	run_thread(area_of(0));
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * layout.h - what the monitor and the code inside a guest process share: addresses, the mailbox, and each
+ * vCPU's area. Included by C and by assembly.
+ *
+ * All of it is within the guest's reach, and hostile: the monitor reads each word once and believes none.
+ */
+#ifndef POSTERN_RING3_LAYOUT_H
+#define POSTERN_RING3_LAYOUT_H
+
+#define RING3_PHYSMAP 0x200000000000
+#define RING3_CODE (RING3_PHYSMAP - 0x100000) /* the hypercall page, and the rest of the engine's code */
+#define RING3_CODE_SIZE 0x4000
+#define RING3_AREAS (RING3_PHYSMAP - 0x10000000) /* one area a vCPU */
+#define RING3_AREA_SHIFT 17
+#define RING3_AREA_SIZE (1 << RING3_AREA_SHIFT)
+#define RING3_STACK_END 0x8000 /* offsets in an area: the engine's own stack grows down from here */
+#define RING3_TOP 0x7ffffffff000 /* end of what a process can map */
+
+/* Bits of ring3_mailbox.turn. */
+#define RING3_TURN_HOST 1   /* the request is the monitor's */
+#define RING3_GUEST_WAITS 2 /* the vCPU sleeps until the turn is its own */
+#define RING3_HOST_WAITS 4  /* the monitor sleeps until the turn is its own */
+#define RING3_KICKED 8      /* the monitor's sleep is over for another reason */
+
+/* Offsets that the assembly needs; asserted below. */
+#define RING3_MAILBOX_TURN 0
+#define RING3_MAILBOX_KIND 4
+#define RING3_MAILBOX_NUMBER 8
+#define RING3_MAILBOX_ARGS 16
+#define RING3_AREA_SPIN 64
+#define RING3_VCPU_PAGE_NUMBER 128 /* offsetof(struct postern_vcpu_page, number) */
+
+#ifndef __ASSEMBLER__
+
+#include "engine/engine.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum ring3_kind {
+	RING3_HYPERCALL,
+	RING3_READY,     /* the vCPU's thread waits for its first state */
+	RING3_EXCEPTION, /* state is saved; number: vector, args: error code, address, signal */
+	RING3_KICK,      /* state is saved: the monitor asked for it by a signal */
+};
+
+/* One cache line, handed back and forth. */
+struct ring3_mailbox {
+	uint32_t turn; /* exchanged by both; the rest belongs to whose turn it is */
+	uint32_t kind;
+	uint64_t number; /* of a hypercall, and then its result */
+	uint64_t args[6];
+};
+
+/* A vCPU's area, at RING3_AREAS + number * RING3_AREA_SIZE. The rest of it are the engine's stacks. */
+struct ring3_area {
+	struct ring3_mailbox mailbox;
+	uint32_t spin;   /* the monitor writes it: how often the vCPU looks before it sleeps */
+	uint32_t number; /* the monitor writes it, once */
+	struct engine_callbacks callbacks; /* the monitor writes them */
+	uint64_t vcpu_page; /* guest-virtual; the monitor writes it, once */
+	uint8_t padding[16];
+	struct engine_state state; /* saved before EXCEPTION and KICK, loaded after */
+};
+
+_Static_assert(sizeof(struct ring3_mailbox) == 64, "the mailbox is a cache line");
+_Static_assert(offsetof(struct ring3_mailbox, number) == RING3_MAILBOX_NUMBER, "see the assembly");
+_Static_assert(offsetof(struct ring3_mailbox, args) == RING3_MAILBOX_ARGS, "see the assembly");
+_Static_assert(offsetof(struct ring3_area, spin) == RING3_AREA_SPIN, "see the assembly");
+
+/* What the code in the guest process needs to know when it starts, at the start of area 0's second page. */
+struct ring3_boot {
+	uint32_t vcpus;
+	uint32_t ram_fd;
+	uint64_t ram_size;
+	uint64_t filter_length; /* instructions */
+	uint64_t filter[256];   /* struct sock_filter */
+};
+
+#define RING3_BOOT_AT 0x1000
+
+/* Exit statuses of a guest process that could not be set up. */
+enum { RING3_NO_MEMORY = 101, RING3_NO_FILTER, RING3_ORPHAN };
+
+/* The code, as linked into the monitor: position-independent, copied to RING3_CODE. */
+extern const char __start_ring3_code[], __stop_ring3_code[];
+#define ring3_code_start __start_ring3_code
+#define ring3_code_end __stop_ring3_code
+
+#endif
+#endif

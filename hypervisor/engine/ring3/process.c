@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: ISC */
+/* process.c - makes a guest process. The child runs no libc but what is plain code: it shares nothing with it. */
+#include "engine/ring3/process.h"
+
+#include "engine/ring3/filter.h"
+#include "engine/ring3/layout.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <linux/rseq.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/rseq.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { CHILD_RAM_FD = 3 };
+
+void ring3_start(void) __attribute__((noreturn));
+
+/* ---- in the child ---- */
+
+static _Noreturn void give_up(int status)
+{
+	syscall(SYS_exit_group, status);
+	__builtin_unreachable();
+}
+
+static void must(bool done)
+{
+	if (!done)
+		give_up(RING3_NO_MEMORY);
+}
+
+/* libc has told the kernel of memory of this thread that is about to go. */
+static void forget_libc(void)
+{
+	char *thread = __builtin_thread_pointer();
+
+	if (__rseq_size)
+		syscall(SYS_rseq, thread + __rseq_offset, 32, RSEQ_FLAG_UNREGISTER, RSEQ_SIG);
+	syscall(SYS_set_robust_list, NULL, 24);
+	syscall(SYS_set_tid_address, NULL);
+}
+
+static void drop_descriptors(int ram_fd)
+{
+	must(syscall(SYS_dup3, ram_fd, CHILD_RAM_FD, O_CLOEXEC) == CHILD_RAM_FD || ram_fd == CHILD_RAM_FD);
+	syscall(SYS_close_range, 0, CHILD_RAM_FD - 1, 0);
+	must(syscall(SYS_close_range, CHILD_RAM_FD + 1, ~0U, 0) == 0);
+}
+
+static void lock_down(pid_t parent)
+{
+	const struct rlimit none = { 0, 0 };
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (syscall(SYS_getppid) != parent)
+		give_up(RING3_ORPHAN);
+	prctl(PR_SET_DUMPABLE, 0);
+	setrlimit(RLIMIT_CORE, &none);
+	setrlimit(RLIMIT_NPROC, &none);
+	must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+}
+
+/* Maps what the guest process keeps, each at its fixed address. */
+static void map_everything(const struct engine_config *config, const struct ring3_process *process)
+{
+	const size_t code_size = (size_t)(ring3_code_end - ring3_code_start);
+	const int shared = MAP_SHARED | MAP_FIXED_NOREPLACE;
+	void *code = mmap((void *)RING3_CODE, RING3_CODE_SIZE, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+
+	must(code == (void *)RING3_CODE && code_size <= RING3_CODE_SIZE);
+	memcpy(code, ring3_code_start, code_size);
+	must(mprotect(code, RING3_CODE_SIZE, PROT_READ | PROT_EXEC) == 0);
+	must(mmap((void *)RING3_AREAS, process->areas_size, PROT_READ | PROT_WRITE, shared, process->area_fd, 0) ==
+	     (void *)RING3_AREAS);
+	must(mmap((void *)RING3_PHYSMAP, config->memory->size, PROT_READ | PROT_WRITE | PROT_EXEC,
+		  shared | MAP_NORESERVE, config->memory->fd, 0) == (void *)RING3_PHYSMAP);
+}
+
+/* Leaves the monitor's stack for area 0's, and the monitor's code for the copy. */
+static _Noreturn void leave(void)
+{
+	const uint64_t start = RING3_CODE + (uint64_t)((const char *)ring3_start - ring3_code_start);
+	const uint64_t stack = RING3_AREAS + RING3_STACK_END - 8;
+
+	__asm__ volatile("movq %0, %%rsp\n\txorl %%ebp, %%ebp\n\tjmp *%1" : : "r"(stack), "r"(start) : "memory");
+	__builtin_unreachable();
+}
+
+static _Noreturn void run_child(const struct engine_config *config, const struct ring3_process *process, pid_t parent)
+{
+	lock_down(parent);
+	forget_libc();
+	map_everything(config, process);
+	drop_descriptors(config->memory->fd);
+	leave();
+}
+
+/* ---- in the monitor ---- */
+
+static struct ring3_area *area_of(const struct ring3_process *process, unsigned number)
+{
+	return (struct ring3_area *)((char *)process->areas + (size_t)number * RING3_AREA_SIZE);
+}
+
+static int create_areas(const struct engine_config *config, struct ring3_process *process)
+{
+	struct ring3_boot *boot;
+	size_t length;
+	const struct sock_filter *filter = ring3_filter(&length);
+
+	process->areas_size = (size_t)config->vcpus * RING3_AREA_SIZE;
+	process->area_fd = memfd_create("postern-areas", MFD_CLOEXEC);
+	if (process->area_fd < 0 || ftruncate(process->area_fd, (off_t)process->areas_size))
+		return -errno;
+	process->areas = mmap(NULL, process->areas_size, PROT_READ | PROT_WRITE, MAP_SHARED, process->area_fd, 0);
+	if (process->areas == MAP_FAILED)
+		return -errno;
+	boot = (struct ring3_boot *)((char *)process->areas + RING3_BOOT_AT);
+	*boot = (struct ring3_boot){
+		.vcpus = config->vcpus,
+		.ram_fd = CHILD_RAM_FD,
+		.ram_size = config->memory->size,
+		.filter_length = length,
+	};
+	memcpy(boot->filter, filter, length * sizeof *filter);
+	for (unsigned i = 0; i < config->vcpus; i++) {
+		area_of(process, i)->number = i;
+		area_of(process, i)->vcpu_page = RING3_PHYSMAP + config->vcpu_pages[i];
+	}
+	return 0;
+}
+
+/* A fork without libc's knowledge: none of its handlers is to run on either side. */
+static pid_t fork_child(int *pidfd)
+{
+	struct clone_args args = {
+		.flags = CLONE_PIDFD,
+		.pidfd = (uint64_t)pidfd,
+		.exit_signal = SIGCHLD,
+	};
+
+	return (pid_t)syscall(SYS_clone3, &args, sizeof args);
+}
+
+/* Waits until every thread has reported; vCPU 0 does so once the filter is in place. */
+static int wait_until_ready(const struct engine_config *config, struct ring3_process *process)
+{
+	for (unsigned i = 0; i < config->vcpus; i++) {
+		struct ring3_mailbox *mailbox = &area_of(process, i)->mailbox;
+
+		while (!(__atomic_load_n(&mailbox->turn, __ATOMIC_ACQUIRE) & RING3_TURN_HOST)) {
+			struct pollfd end = { .fd = process->pidfd, .events = POLLIN };
+
+			if (poll(&end, 1, 0) == 1)
+				return -ENOTSUP;
+			sched_yield();
+		}
+	}
+	return 0;
+}
+
+int ring3_process_start(const struct engine_config *config, struct ring3_process *process)
+{
+	const pid_t self = getpid();
+	int error;
+
+	*process = (struct ring3_process){ .pid = -1, .pidfd = -1, .area_fd = -1, .areas = MAP_FAILED };
+	error = create_areas(config, process);
+	if (!error) {
+		process->pid = fork_child(&process->pidfd);
+		if (process->pid == 0)
+			run_child(config, process, self);
+		error = process->pid < 0 ? -errno : wait_until_ready(config, process);
+	}
+	if (error)
+		ring3_process_end(process);
+	return error;
+}
+
+void ring3_process_end(struct ring3_process *process)
+{
+	if (process->pid > 0) {
+		kill(process->pid, SIGKILL);
+		while (waitpid(process->pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	if (process->pidfd >= 0)
+		close(process->pidfd);
+	if (process->areas != MAP_FAILED)
+		munmap(process->areas, process->areas_size);
+	if (process->area_fd >= 0)
+		close(process->area_fd);
+	*process = (struct ring3_process){ .pid = -1, .pidfd = -1, .area_fd = -1, .areas = MAP_FAILED };
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * ring3.c - the engine ring3: a guest runs in ring 3 of a locked-down process, and meets the monitor at a
+ * mailbox for each vCPU. This file is the monitor's side of it.
+ */
+#include "engine/ring3/layout.h"
+#include "engine/ring3/process.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { SPIN = 4000 };
+
+struct engine_vcpu {
+	struct engine_vm *vm;
+	struct ring3_area *area;
+	unsigned number;
+	bool answers;                /* the exit that run() gets has an answer for the guest */
+	struct engine_state state;   /* the monitor's copy; what the guest left in its area is hostile */
+	bool has_state;              /* which has to be put there before the vCPU goes on */
+	_Atomic bool kicked;
+};
+
+struct engine_vm {
+	struct ring3_process process;
+	unsigned vcpu_count;
+	struct engine_vcpu vcpus[ENGINE_MAX_VCPUS];
+	pthread_t watcher; /* waits for the end of the process */
+	bool watched;
+	_Atomic bool gone;
+};
+
+/* ---- the mailbox ---- */
+
+static void futex(uint32_t *word, int operation, uint32_t value)
+{
+	syscall(SYS_futex, word, operation, value, NULL, NULL, 0);
+}
+
+static void wake(struct engine_vcpu *vcpu)
+{
+	uint32_t *turn = &vcpu->area->mailbox.turn;
+
+	__atomic_fetch_or(turn, RING3_KICKED, __ATOMIC_SEQ_CST);
+	futex(turn, FUTEX_WAKE, 1);
+}
+
+static void hand_over(struct engine_vcpu *vcpu)
+{
+	uint32_t *turn = &vcpu->area->mailbox.turn;
+
+	if (__atomic_exchange_n(turn, 0, __ATOMIC_SEQ_CST) & RING3_GUEST_WAITS)
+		futex(turn, FUTEX_WAKE, 1);
+}
+
+static bool is_interrupted(struct engine_vcpu *vcpu)
+{
+	return atomic_load_explicit(&vcpu->vm->gone, memory_order_relaxed) ||
+	       atomic_load_explicit(&vcpu->kicked, memory_order_relaxed);
+}
+
+static bool has_turn(struct engine_vcpu *vcpu)
+{
+	return __atomic_load_n(&vcpu->area->mailbox.turn, __ATOMIC_ACQUIRE) & RING3_TURN_HOST;
+}
+
+/* Returns whether the turn is the monitor's; otherwise it was interrupted. */
+static bool wait_for_turn(struct engine_vcpu *vcpu)
+{
+	uint32_t *turn = &vcpu->area->mailbox.turn;
+
+	for (unsigned i = 0; i < SPIN; i++) {
+		if (has_turn(vcpu))
+			return true;
+		__builtin_ia32_pause();
+	}
+	while (!has_turn(vcpu)) {
+		uint32_t seen = __atomic_load_n(turn, __ATOMIC_RELAXED);
+
+		if (is_interrupted(vcpu))
+			return false;
+		if (seen & RING3_TURN_HOST)
+			continue;
+		if (__atomic_compare_exchange_n(turn, &seen, RING3_HOST_WAITS, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+			futex(turn, FUTEX_WAIT, RING3_HOST_WAITS);
+	}
+	return true;
+}
+
+/* ---- exits ---- */
+
+static void take_hypercall(const struct ring3_mailbox *mailbox, struct engine_exit *exit)
+{
+	exit->kind = ENGINE_EXIT_HYPERCALL;
+	exit->hypercall.number = memory_load_u64(&mailbox->number);
+	memory_load_words(exit->hypercall.args, mailbox->args, 6);
+}
+
+static void take_exception(struct engine_vcpu *vcpu, struct engine_exit *exit)
+{
+	const struct ring3_mailbox *mailbox = &vcpu->area->mailbox;
+
+	memory_load_words(&vcpu->state, &vcpu->area->state, sizeof vcpu->state / 8);
+	vcpu->has_state = true;
+	exit->kind = ENGINE_EXIT_EXCEPTION;
+	exit->exception.vector = (uint8_t)memory_load_u64(&mailbox->number);
+	exit->exception.error = (uint32_t)memory_load_u64(&mailbox->args[0]);
+	exit->exception.address = memory_load_u64(&mailbox->args[1]);
+}
+
+static int ring3_run(struct engine_vcpu *vcpu, struct engine_exit *exit)
+{
+	struct ring3_mailbox *mailbox = &vcpu->area->mailbox;
+
+	if (vcpu->answers)
+		memory_store_u64(&mailbox->number, (uint64_t)exit->hypercall.result);
+	if (vcpu->has_state)
+		memory_store_words(&vcpu->area->state, &vcpu->state, sizeof vcpu->state / 8);
+	vcpu->answers = vcpu->has_state = false;
+	if (has_turn(vcpu))
+		hand_over(vcpu);
+	if (!wait_for_turn(vcpu)) {
+		atomic_store_explicit(&vcpu->kicked, false, memory_order_relaxed);
+		exit->kind = atomic_load(&vcpu->vm->gone) ? ENGINE_EXIT_SHUTDOWN : ENGINE_EXIT_INTERRUPTED;
+		return 0;
+	}
+	switch (memory_load_u32(&mailbox->kind)) {
+	case RING3_HYPERCALL:
+		take_hypercall(mailbox, exit);
+		vcpu->answers = true;
+		return 0;
+	case RING3_EXCEPTION:
+		take_exception(vcpu, exit);
+		return 0;
+	default: /* the guest wrote nonsense into its mailbox */
+		exit->kind = ENGINE_EXIT_SHUTDOWN;
+		return 0;
+	}
+}
+
+static void ring3_kick(struct engine_vcpu *vcpu)
+{
+	atomic_store_explicit(&vcpu->kicked, true, memory_order_relaxed);
+	wake(vcpu);
+}
+
+/* ---- state ---- */
+
+static struct engine_vcpu *ring3_vcpu(struct engine_vm *vm, unsigned number)
+{
+	return number < vm->vcpu_count ? &vm->vcpus[number] : NULL;
+}
+
+static int ring3_get_state(struct engine_vcpu *vcpu, struct engine_state *state)
+{
+	*state = vcpu->state;
+	return 0;
+}
+
+static int ring3_set_state(struct engine_vcpu *vcpu, const struct engine_state *state)
+{
+	vcpu->state = *state;
+	vcpu->has_state = true;
+	return 0;
+}
+
+/* ---- the VM ---- */
+
+static void *watch(void *argument)
+{
+	struct engine_vm *vm = argument;
+	struct pollfd end = { .fd = vm->process.pidfd, .events = POLLIN };
+
+	while (poll(&end, 1, -1) < 0 && errno == EINTR)
+		;
+	atomic_store(&vm->gone, true);
+	for (unsigned i = 0; i < vm->vcpu_count; i++)
+		wake(&vm->vcpus[i]);
+	return NULL;
+}
+
+static void ring3_destroy(struct engine_vm *vm)
+{
+	if (!vm)
+		return;
+	if (vm->watched) {
+		kill(vm->process.pid, SIGKILL);
+		pthread_join(vm->watcher, NULL);
+	}
+	ring3_process_end(&vm->process);
+	free(vm);
+}
+
+static int ring3_create(const struct engine_config *config, struct engine_vm **result)
+{
+	struct engine_vm *vm;
+	int error;
+
+	if (config->vcpus < 1 || config->vcpus > ENGINE_MAX_VCPUS)
+		return -EINVAL;
+	vm = calloc(1, sizeof *vm);
+	if (!vm)
+		return -ENOMEM;
+	error = ring3_process_start(config, &vm->process);
+	if (error) {
+		free(vm);
+		return error;
+	}
+	vm->vcpu_count = config->vcpus;
+	for (unsigned i = 0; i < config->vcpus; i++) {
+		struct engine_vcpu *vcpu = &vm->vcpus[i];
+
+		vcpu->vm = vm;
+		vcpu->number = i;
+		vcpu->area = (struct ring3_area *)((char *)vm->process.areas + (size_t)i * RING3_AREA_SIZE);
+		memory_store_u32(&vcpu->area->spin, SPIN);
+	}
+	error = -pthread_create(&vm->watcher, NULL, watch, vm);
+	vm->watched = !error;
+	if (error) {
+		ring3_destroy(vm);
+		return error;
+	}
+	*result = vm;
+	return 0;
+}
+
+static int ring3_probe(char *reason, size_t size)
+{
+	(void)reason;
+	(void)size;
+	return 0;
+}
+
+const struct engine engine_ring3 = {
+	.name = "ring3",
+	.probe = ring3_probe,
+	.create = ring3_create,
+	.destroy = ring3_destroy,
+	.vcpu = ring3_vcpu,
+	.get_state = ring3_get_state,
+	.set_state = ring3_set_state,
+	.run = ring3_run,
+	.kick = ring3_kick,
+};
