@@ -2,9 +2,6 @@
 /*
  * test_memory.c - guest RAM, the p2m and checked access, as the rest of the hypervisor sees them.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -167,7 +164,7 @@ static void a_guest_of_the_largest_size_works(void **state)
 	(void)state;
 	error = memory_create(&mem, MEMORY_MAX_SIZE);
 	if (error == -ENOMEM) {
-		print_message("skipped: this process has no address space for the largest guest\n");
+		print_message("# skipped: this process has no address space for the largest guest\n");
 		skip(); /* ThreadSanitizer leaves too little of it */
 	}
 	assert_int_equal(error, 0);
@@ -663,7 +660,7 @@ static void spans_agree_with_a_naive_model(void **state)
 	unsigned given = 0;
 	uint8_t states[PAGES];
 
-	print_message("           seed %#llx, %d cases\n", (unsigned long long)SEED, CASES);
+	print_message("# seed %#llx, %d cases\n", (unsigned long long)SEED, CASES);
 	random_state = SEED;
 	for (int i = 0; i < CASES; i++) {
 		uint64_t at = random_number();
@@ -924,7 +921,7 @@ static void memory_that_cannot_be_freed_stays_owned(void **state)
 
 struct racer {
 	pthread_t thread;
-	atomic_int *waiting; /* for the start */
+	atomic_int *waiting; /* how many the others still wait for */
 	struct guest_memory *mem;
 	uint64_t first;
 	uint64_t count;
@@ -1051,29 +1048,61 @@ static void memory_is_never_freed_under_its_new_owner(void **state)
 	assert_int_equal(other.result, ROUNDS);
 }
 
+static void *watch_a_page(void *argument)
+{
+	struct racer *racer = argument;
+
+	while (atomic_load(racer->waiting) != 0) {
+		if (page_state(racer->mem, racer->first) != P2M_OWNED)
+			racer->result = -1;
+	}
+	return NULL;
+}
+
+/* All pages are looked at before the first is changed, so no other vCPU sees anything of a refused call. */
+static void a_refused_release_does_not_even_begin(void **state)
+{
+	struct guest_memory *mem = *state;
+	atomic_int waiting = 1;
+	struct racer watcher = { .waiting = &waiting, .mem = mem, .first = 10 };
+
+	set_page(mem, 40, P2M_SHARED);
+	start_racer(&watcher, watch_a_page);
+	for (int i = 0; i < 100000; i++)
+		memory_release(mem, 10, 31);
+	atomic_store(&waiting, 0);
+	join_racer(&watcher);
+	assert_int_equal(watcher.result, 0);
+}
+
 static void *flip_a_word(void *argument)
 {
 	struct racer *racer = argument;
 
-	for (int i = 0; i < racer->rounds; i++)
-		memory_store_u64(racer->mem->base, i % 2 ? UINT64_MAX : 0);
+	for (uint64_t word = 0; atomic_load(racer->waiting) != 0; word = ~word)
+		memory_store_u64(racer->mem->base, word);
 	return NULL;
 }
 
 static void a_word_is_never_torn(void **state)
 {
-	enum { ROUNDS = 1000000 };
 	struct guest_memory *mem = *state;
-	struct racer writer = { .mem = mem, .rounds = ROUNDS };
-	unsigned torn = 0;
+	atomic_int waiting = 1;
+	struct racer writer = { .waiting = &waiting, .mem = mem };
+	uint64_t last = 0;
+	int changes = 0;
+	int torn = 0;
 
 	start_racer(&writer, flip_a_word);
-	for (int i = 0; i < ROUNDS; i++) {
+	for (int i = 0; i < 100000000 && changes < 100000; i++) { /* on one processor, changes are rare */
 		uint64_t word;
 
 		memory_load_words(&word, mem->base, 1);
+		changes += word != last;
 		torn += word != 0 && word != UINT64_MAX;
+		last = word;
 	}
+	atomic_store(&waiting, 0);
 	join_racer(&writer);
 	assert_int_equal(torn, 0);
 }
@@ -1118,6 +1147,7 @@ int main(void)
 		WITH_MEMORY(memory_that_cannot_be_freed_stays_owned),
 		WITH_MEMORY(one_of_two_racing_releases_wins),
 		WITH_MEMORY(memory_is_never_freed_under_its_new_owner),
+		WITH_MEMORY(a_refused_release_does_not_even_begin),
 		WITH_MEMORY(a_word_is_never_torn),
 	};
 
