@@ -29,7 +29,10 @@ enum engine_exit_kind {
 	ENGINE_EXIT_HYPERCALL,   /* answer: hypercall.result */
 	ENGINE_EXIT_PORT,        /* answer: port.value, if it was read */
 	ENGINE_EXIT_MMIO,        /* answer: mmio.value, if it was read */
-	ENGINE_EXIT_HALT,        /* the guest idles until an interrupt */
+	ENGINE_EXIT_HALT,        /* the guest executed HLT: it idles until an interrupt */
+	ENGINE_EXIT_CPUID,       /* answer: cpuid.eax to edx */
+	ENGINE_EXIT_MSR,         /* answer: msr.value, if it was read */
+	ENGINE_EXIT_TSC,         /* answer: tsc.value */
 	ENGINE_EXIT_EXCEPTION,   /* the guest has no entry for it; registers by engine_get_state() */
 	ENGINE_EXIT_SHUTDOWN,    /* the vCPU cannot go on: a fault while entering a fault's entry, or the end of its process */
 	ENGINE_EXIT_INTERRUPTED, /* engine_kick(), or a signal to the thread */
@@ -56,6 +59,18 @@ struct engine_exit {
 			bool write;
 			uint64_t value;
 		} mmio;
+		struct {
+			uint32_t leaf, subleaf;
+			uint32_t eax, ebx, ecx, edx;
+		} cpuid;
+		struct {
+			uint32_t number;
+			bool write;
+			uint64_t value;
+		} msr;
+		struct {
+			uint64_t value;
+		} tsc;
 		struct {
 			uint8_t vector; /* of the processor's exception */
 			uint32_t error; /* its error code, or 0 */
@@ -84,7 +99,7 @@ struct engine_config {
 	struct guest_memory *memory;
 	unsigned vcpus;              /* 1 to ENGINE_MAX_VCPUS */
 	const uint64_t *vcpu_pages;  /* guest-physical address of each vCPU's page */
-	const char *name;            /* of the VM, for process titles; may be NULL */
+	bool trap_tsc;               /* reading the time-stamp counter is an exit, where the engine can make it one */
 };
 
 /*
@@ -112,6 +127,12 @@ struct engine {
 	 * Errors: -ESRCH when the vCPU is gone.
 	 */
 	int (*run)(struct engine_vcpu *vcpu, struct engine_exit *exit);
+
+	/*
+	 * Lets the guest have the exception that run() returned with at its own entry, if it has one; otherwise
+	 * -ENOENT, and the vCPU is where it was.
+	 */
+	int (*deliver)(struct engine_vcpu *vcpu);
 
 	/* Makes run() return with INTERRUPTED, now or when it is next called. By any thread. */
 	void (*kick)(struct engine_vcpu *vcpu);

@@ -49,7 +49,20 @@ ring3_hypercall:
 	jmp .Lsleep
 .Ldone:
 	movq RING3_MAILBOX_NUMBER(%rcx), %rax
+	/*
+	 * Up to and including this instruction the mailbox is in use, and a handler that finds the vCPU here
+	 * only takes a note of an event (code.c). Behind it, the event can be delivered anywhere.
+	 */
+	.globl ring3_hypercall_end
+ring3_hypercall_end:
+	testl $-1, RING3_AREA_DEFERRED(%rcx)
+	jnz .Ldeferred
 	ret
+.Ldeferred:
+	movl $0, RING3_AREA_DEFERRED(%rcx)
+	.globl ring3_deferred_trap
+ring3_deferred_trap:
+	int3 /* to the handler of signals, which returns for us and delivers what is pending */
 
 .Lwake:
 	call ring3_wake_host

@@ -18,11 +18,15 @@
 
 #define IN_GUEST __attribute__((section("ring3_code")))
 
+/* All of it is in one section: reached relative to the instruction, wherever that was copied to. */
+#pragma GCC visibility push(hidden)
 long ring3_syscall(long number, long a0, long a1, long a2, long a3, long a4, long a5);
 long ring3_clone(unsigned long flags, void *stack, struct ring3_area *area);
 void ring3_hand_over(struct ring3_mailbox *mailbox);
 void ring3_load(const struct engine_state *state) __attribute__((noreturn));
 void ring3_restorer(void);
+void ring3_hypercall(void);
+extern const char ring3_hypercall_end[], ring3_deferred_trap[];
 void ring3_start(void) __attribute__((noreturn));
 void ring3_thread(struct ring3_area *area) __attribute__((noreturn));
 
@@ -91,21 +95,158 @@ IN_GUEST static void load_state(const struct engine_state *from, greg_t *to)
 	to[REG_EFL] = (greg_t)from->rflags;
 }
 
-/* Every signal of a guest process: hands its state to the monitor, and goes on with what comes back. */
+/* What has to be told of an interruption to whoever deals with it. */
+struct interruption {
+	enum postern_vcpu_cause cause;
+	uint32_t vector;
+	uint32_t error;
+	uint64_t address;
+};
+
+static inline const struct ring3_boot *boot_block(void)
+{
+	return (const struct ring3_boot *)(RING3_AREAS + RING3_BOOT_AT);
+}
+
+static inline struct postern_vcpu_page *page_of(const struct ring3_area *area)
+{
+	return (struct postern_vcpu_page *)area->vcpu_page;
+}
+
+/* What lies below the engine's pages is a program's. */
+static inline bool is_programs(uint64_t address)
+{
+	return address < RING3_AREAS;
+}
+
+/* The GS base, and the page's address in its place, so that the kernel finds its vCPU whatever a program did. */
+IN_GUEST static uint64_t swap_gs(const struct ring3_area *area)
+{
+	uint64_t base;
+
+	if (!boot_block()->has_fsgsbase)
+		return 0;
+	__asm__ volatile("rdgsbase %0" : "=r"(base));
+	__asm__ volatile("wrgsbase %0" : : "r"(area->vcpu_page));
+	return base;
+}
+
+/*
+ * Continues the vCPU at one of its entries, as the prose of struct vcpu_page in the contract says. Returns
+ * false, with nothing changed, if the guest has not yet taken the state of the one before.
+ */
+IN_GUEST static bool deliver(struct ring3_area *area, uint64_t entry, const struct interruption *what, greg_t *registers)
+{
+	struct postern_vcpu_page *page = page_of(area);
+	uint64_t instruction = (uint64_t)registers[REG_RIP];
+	uint64_t stack = (uint64_t)registers[REG_RSP];
+	bool from_program = is_programs(instruction);
+
+	if (page->taken != page->delivered)
+		return false;
+	page->cause = what->cause;
+	page->mode = from_program ? POSTERN_VCPU_MODE_PROGRAM : POSTERN_VCPU_MODE_KERNEL;
+	page->vector = what->vector;
+	page->error = what->error;
+	page->address = what->address;
+	page->instruction = instruction;
+	page->stack = stack;
+	page->flags = (uint64_t)registers[REG_EFL];
+	page->gs_base = swap_gs(area);
+	page->delivered++;
+	if (from_program || is_programs(stack))
+		stack = page->entry_stack;
+	else
+		stack = (stack - 128) & ~UINT64_C(15);
+	registers[REG_RIP] = (greg_t)entry;
+	registers[REG_RSP] = (greg_t)stack;
+	registers[REG_EFL] &= ~(greg_t)0x40500; /* direction, trap and alignment check: as an entry expects */
+	return true;
+}
+
+/* Hands the state to the monitor and takes back what it makes of it. Returns its answer. */
+IN_GUEST static enum ring3_answer ask_monitor(struct ring3_area *area, enum ring3_kind kind,
+					      const struct interruption *what, greg_t *registers)
+{
+	struct ring3_mailbox *mailbox = &area->mailbox;
+
+	save_state(registers, &area->state);
+	mailbox->kind = kind;
+	mailbox->number = what->vector;
+	mailbox->args[0] = what->error;
+	mailbox->args[1] = what->address;
+	ring3_hand_over(mailbox);
+	load_state(&area->state, registers);
+	return (enum ring3_answer)mailbox->number;
+}
+
+IN_GUEST static bool can_take_event(const struct ring3_area *area)
+{
+	const struct postern_vcpu_page *page = page_of(area);
+
+	return area->callbacks.event && page->enabled && (page->pending & ~page->masked) && page->taken == page->delivered;
+}
+
+/* The monitor says that there may be an event. */
+IN_GUEST static void on_raise(struct ring3_area *area, greg_t *registers)
+{
+	const struct interruption event = { .cause = POSTERN_VCPU_CAUSE_EVENT };
+	uint64_t instruction = (uint64_t)registers[REG_RIP];
+
+	if (instruction >= (uint64_t)ring3_hypercall && instruction <= (uint64_t)ring3_hypercall_end)
+		area->deferred = 1;
+	else if (can_take_event(area))
+		deliver(area, area->callbacks.event, &event, registers);
+}
+
+/* The end of a hypercall in which an event came: returns from it, and then is where the event came. */
+IN_GUEST static void on_deferred(struct ring3_area *area, greg_t *registers)
+{
+	registers[REG_RIP] = (greg_t) * (const uint64_t *)registers[REG_RSP];
+	registers[REG_RSP] += 8;
+	on_raise(area, registers);
+}
+
+IN_GUEST static void on_exception(struct ring3_area *area, uint64_t entry, const struct interruption *what,
+				  greg_t *registers)
+{
+	if (!entry)
+		entry = area->callbacks.exception;
+	/* What a kernel must not execute here may be an instruction that the monitor emulates. */
+	if ((!entry || what->vector == 13) && ask_monitor(area, RING3_EXCEPTION, what, registers) != RING3_DELIVER)
+		return;
+	while (!deliver(area, entry, what, registers))
+		ask_monitor(area, RING3_DOUBLE_FAULT, what, registers);
+}
+
 IN_GUEST static void on_signal(int signal, siginfo_t *info, void *context)
 {
 	struct ring3_area *area = area_around(&signal);
-	struct ring3_mailbox *mailbox = &area->mailbox;
 	greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
+	struct interruption what = { .cause = POSTERN_VCPU_CAUSE_EXCEPTION };
 
-	save_state(registers, &area->state);
-	mailbox->kind = RING3_EXCEPTION;
-	mailbox->number = (uint64_t)registers[REG_TRAPNO];
-	mailbox->args[0] = (uint64_t)registers[REG_ERR];
-	mailbox->args[1] = (uint64_t)info->si_addr;
-	mailbox->args[2] = (uint64_t)signal;
-	ring3_hand_over(mailbox);
-	load_state(&area->state, registers);
+	if (signal == RING3_RAISE_SIGNAL) {
+		on_raise(area, registers);
+		return;
+	}
+	if (signal == SIGSYS) {
+		what.cause = POSTERN_VCPU_CAUSE_SYSTEM_CALL;
+		on_exception(area, area->callbacks.system_call, &what, registers);
+		return;
+	}
+	what.vector = (uint32_t)registers[REG_TRAPNO];
+	what.error = (uint32_t)registers[REG_ERR];
+	if (what.vector == 3 && registers[REG_RIP] == (greg_t)ring3_deferred_trap + 1) {
+		on_deferred(area, registers);
+		return;
+	}
+	if (what.vector != 14) {
+		on_exception(area, 0, &what, registers);
+		return;
+	}
+	what.cause = POSTERN_VCPU_CAUSE_PAGE_FAULT;
+	what.address = (uint64_t)info->si_addr;
+	on_exception(area, area->callbacks.page_fault, &what, registers);
 }
 
 /* ---- starting ---- */
@@ -113,7 +254,8 @@ IN_GUEST static void on_signal(int signal, siginfo_t *info, void *context)
 IN_GUEST static void handle_signals(void)
 {
 	/* A number, not an array: constants in memory would stay behind in the monitor's image. */
-	const uint64_t signals = 1U << SIGSYS | 1U << SIGSEGV | 1U << SIGBUS | 1U << SIGILL | 1U << SIGFPE | 1U << SIGTRAP;
+	const uint64_t signals = 1U << SIGSYS | 1U << SIGSEGV | 1U << SIGBUS | 1U << SIGILL | 1U << SIGFPE | 1U << SIGTRAP |
+				 1U << RING3_RAISE_SIGNAL;
 	struct kernel_sigaction action = {
 		.handler = on_signal,
 		.flags = SA_SIGINFO | SA_ONSTACK | 0x04000000 /* SA_RESTORER */,
@@ -135,9 +277,14 @@ IN_GUEST static void set_up_thread(struct ring3_area *area)
 		.ss_size = RING3_AREA_SIZE - RING3_STACK_END,
 	};
 
+	area->thread = (uint32_t)ring3_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
 	ring3_syscall(SYS_sigaltstack, (long)&stack, 0, 0, 0, 0, 0);
 	ring3_syscall(SYS_arch_prctl, 0x1001 /* ARCH_SET_GS */, (long)area->vcpu_page, 0, 0, 0, 0);
 	ring3_syscall(SYS_arch_prctl, 0x1002 /* ARCH_SET_FS */, 0, 0, 0, 0, 0);
+	/* Where the processor can: CPUID becomes an exception, so that the guest sees the VM's processor. */
+	ring3_syscall(SYS_arch_prctl, 0x1012 /* ARCH_SET_CPUID */, 0, 0, 0, 0, 0);
+	if (boot_block()->trap_tsc)
+		ring3_syscall(SYS_prctl, 26 /* PR_SET_TSC */, 2 /* PR_TSC_SIGSEGV */, 0, 0, 0, 0);
 }
 
 /* Waits for the vCPU's first state, and goes there. */
@@ -158,7 +305,7 @@ IN_GUEST void ring3_thread(struct ring3_area *area)
 /* Entered on area 0's stack, with everything mapped that the guest is to have, and much that it is not. */
 IN_GUEST void ring3_start(void)
 {
-	const struct ring3_boot *boot = (const struct ring3_boot *)(RING3_AREAS + RING3_BOOT_AT);
+	const struct ring3_boot *boot = boot_block();
 	const uint64_t areas_end = RING3_AREAS + (uint64_t)boot->vcpus * RING3_AREA_SIZE;
 	const uint64_t ram_end = RING3_PHYSMAP + boot->ram_size;
 	struct sock_fprog filter = { (unsigned short)boot->filter_length, (struct sock_filter *)boot->filter };
@@ -176,3 +323,5 @@ IN_GUEST void ring3_start(void)
 		ring3_syscall(SYS_exit_group, RING3_NO_FILTER, 0, 0, 0, 0, 0);
 	run_thread(area_of(0));
 }
+
+#pragma GCC visibility pop

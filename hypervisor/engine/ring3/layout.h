@@ -29,20 +29,29 @@
 #define RING3_MAILBOX_NUMBER 8
 #define RING3_MAILBOX_ARGS 16
 #define RING3_AREA_SPIN 64
-#define RING3_VCPU_PAGE_NUMBER 128 /* offsetof(struct postern_vcpu_page, number) */
+#define RING3_AREA_DEFERRED 68
+#define RING3_VCPU_PAGE_NUMBER 128
 
 #ifndef __ASSEMBLER__
 
 #include "engine/engine.h"
 
+#include <postern/abi.h>
 #include <stddef.h>
 #include <stdint.h>
 
+/* Requests to the monitor. */
 enum ring3_kind {
 	RING3_HYPERCALL,
-	RING3_READY,     /* the vCPU's thread waits for its first state */
-	RING3_EXCEPTION, /* state is saved; number: vector, args: error code, address, signal */
-	RING3_KICK,      /* state is saved: the monitor asked for it by a signal */
+	RING3_READY,        /* the vCPU's thread waits for its first state */
+	RING3_EXCEPTION,    /* state is saved; number: vector, args: error code, address */
+	RING3_DOUBLE_FAULT, /* the same, but the guest was not done with the one before */
+};
+
+/* The monitor's answers to an EXCEPTION, in number. */
+enum ring3_answer {
+	RING3_RESUME,  /* load the state */
+	RING3_DELIVER, /* continue at the guest's entry for exceptions */
 };
 
 /* One cache line, handed back and forth. */
@@ -57,10 +66,11 @@ struct ring3_mailbox {
 struct ring3_area {
 	struct ring3_mailbox mailbox;
 	uint32_t spin;   /* the monitor writes it: how often the vCPU looks before it sleeps */
-	uint32_t number; /* the monitor writes it, once */
+	uint32_t deferred; /* the vCPU writes it: an event came in the middle of a hypercall */
 	struct engine_callbacks callbacks; /* the monitor writes them */
 	uint64_t vcpu_page; /* guest-virtual; the monitor writes it, once */
-	uint8_t padding[16];
+	uint32_t thread;    /* id of the vCPU's thread, which writes it once */
+	uint32_t padding;
 	struct engine_state state; /* saved before EXCEPTION and KICK, loaded after */
 };
 
@@ -68,17 +78,24 @@ _Static_assert(sizeof(struct ring3_mailbox) == 64, "the mailbox is a cache line"
 _Static_assert(offsetof(struct ring3_mailbox, number) == RING3_MAILBOX_NUMBER, "see the assembly");
 _Static_assert(offsetof(struct ring3_mailbox, args) == RING3_MAILBOX_ARGS, "see the assembly");
 _Static_assert(offsetof(struct ring3_area, spin) == RING3_AREA_SPIN, "see the assembly");
+_Static_assert(offsetof(struct ring3_area, deferred) == RING3_AREA_DEFERRED, "see the assembly");
+_Static_assert(offsetof(struct postern_vcpu_page, number) == RING3_VCPU_PAGE_NUMBER, "see the assembly");
 
 /* What the code in the guest process needs to know when it starts, at the start of area 0's second page. */
 struct ring3_boot {
 	uint32_t vcpus;
 	uint32_t ram_fd;
 	uint64_t ram_size;
+	uint32_t has_fsgsbase; /* the processor lets programs set the FS and GS bases */
+	uint32_t trap_tsc;     /* reading the time-stamp counter is to be an exception */
 	uint64_t filter_length; /* instructions */
 	uint64_t filter[256];   /* struct sock_filter */
 };
 
 #define RING3_BOOT_AT 0x1000
+
+/* The signal by which the monitor makes a vCPU look at its events. */
+#define RING3_RAISE_SIGNAL 10 /* SIGUSR1 */
 
 /* Exit statuses of a guest process that could not be set up. */
 enum { RING3_NO_MEMORY = 101, RING3_NO_FILTER, RING3_ORPHAN };

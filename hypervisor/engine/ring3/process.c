@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -132,11 +133,12 @@ static int create_areas(const struct engine_config *config, struct ring3_process
 		.vcpus = config->vcpus,
 		.ram_fd = CHILD_RAM_FD,
 		.ram_size = config->memory->size,
+		.has_fsgsbase = (getauxval(AT_HWCAP2) >> 1) & 1,
+		.trap_tsc = config->trap_tsc,
 		.filter_length = length,
 	};
 	memcpy(boot->filter, filter, length * sizeof *filter);
 	for (unsigned i = 0; i < config->vcpus; i++) {
-		area_of(process, i)->number = i;
 		area_of(process, i)->vcpu_page = RING3_PHYSMAP + config->vcpu_pages[i];
 	}
 	return 0;

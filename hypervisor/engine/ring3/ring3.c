@@ -3,6 +3,7 @@
  * ring3.c - the engine ring3: a guest runs in ring 3 of a locked-down process, and meets the monitor at a
  * mailbox for each vCPU. This file is the monitor's side of it.
  */
+#include "engine/ring3/decode.h"
 #include "engine/ring3/layout.h"
 #include "engine/ring3/process.h"
 
@@ -20,11 +21,22 @@
 
 enum { SPIN = 4000 };
 
+/* What the next run() owes the guest. */
+enum debt {
+	NOTHING,
+	RESULT,      /* of a hypercall */
+	INSTRUCTION, /* the answer to one that was emulated, and the way past it */
+};
+
 struct engine_vcpu {
 	struct engine_vm *vm;
 	struct ring3_area *area;
 	unsigned number;
-	bool answers;                /* the exit that run() gets has an answer for the guest */
+	pid_t thread;                /* as the guest process said; a wrong one is no thread of that process */
+	enum debt debt;
+	uint8_t length;              /* of the emulated instruction */
+	bool delivers;               /* the answer to an exception is that the guest gets it */
+	struct engine_callbacks callbacks;
 	struct engine_state state;   /* the monitor's copy; what the guest left in its area is hostile */
 	bool has_state;              /* which has to be put there before the vCPU goes on */
 	_Atomic bool kicked;
@@ -32,7 +44,9 @@ struct engine_vcpu {
 
 struct engine_vm {
 	struct ring3_process process;
+	struct guest_memory *memory;
 	unsigned vcpu_count;
+	uint64_t vcpu_pages[ENGINE_MAX_VCPUS]; /* guest-physical */
 	struct engine_vcpu vcpus[ENGINE_MAX_VCPUS];
 	pthread_t watcher; /* waits for the end of the process */
 	bool watched;
@@ -105,46 +119,135 @@ static void take_hypercall(const struct ring3_mailbox *mailbox, struct engine_ex
 	memory_load_words(exit->hypercall.args, mailbox->args, 6);
 }
 
-static void take_exception(struct engine_vcpu *vcpu, struct engine_exit *exit)
+static struct postern_vcpu_page *page_of(struct engine_vcpu *vcpu)
+{
+	return (struct postern_vcpu_page *)(vcpu->vm->memory->base + vcpu->vm->vcpu_pages[vcpu->number]);
+}
+
+/* The bytes of the instruction at rip, if they are the kernel's: those of a program are its kernel's matter. */
+static size_t fetch(struct engine_vcpu *vcpu, uint8_t bytes[RING3_LONGEST_INSTRUCTION])
+{
+	const struct guest_memory *memory = vcpu->vm->memory;
+	uint64_t at = vcpu->state.rip - ENGINE_PHYSMAP;
+	size_t size = RING3_LONGEST_INSTRUCTION;
+
+	if (at >= memory->size)
+		return 0;
+	if (size > memory->size - at)
+		size = memory->size - at;
+	return memory_copy_in(memory, bytes, (gpa_t){ at }, size) ? size : 0;
+}
+
+static void step_over(struct engine_vcpu *vcpu, uint8_t length)
+{
+	vcpu->state.rip += length;
+}
+
+/* A general protection fault may be an instruction that only a kernel may execute. Returns whether it is an exit. */
+static bool emulate(struct engine_vcpu *vcpu, struct engine_exit *exit, bool *resume)
+{
+	uint8_t bytes[RING3_LONGEST_INSTRUCTION];
+	size_t size = fetch(vcpu, bytes);
+	uint8_t length = 0;
+	enum ring3_effect effect = size ? ring3_decode(bytes, size, &vcpu->state, exit, &length) : RING3_EFFECT_UNKNOWN;
+
+	*resume = false;
+	if (effect == RING3_EFFECT_UNKNOWN)
+		return false;
+	if (effect == RING3_EFFECT_EXIT) {
+		vcpu->length = length;
+		vcpu->debt = INSTRUCTION;
+		return true;
+	}
+	if (effect != RING3_EFFECT_NONE)
+		memory_store_u32(&page_of(vcpu)->enabled, effect == RING3_EFFECT_UNMASK);
+	step_over(vcpu, length);
+	*resume = true;
+	return true;
+}
+
+/* Returns false if the guest can go on at once. */
+static bool take_exception(struct engine_vcpu *vcpu, struct engine_exit *exit)
 {
 	const struct ring3_mailbox *mailbox = &vcpu->area->mailbox;
+	uint8_t vector = (uint8_t)memory_load_u64(&mailbox->number);
+	bool resume = false;
 
 	memory_load_words(&vcpu->state, &vcpu->area->state, sizeof vcpu->state / 8);
 	vcpu->has_state = true;
+	if (vector == 13 && emulate(vcpu, exit, &resume))
+		return !resume;
 	exit->kind = ENGINE_EXIT_EXCEPTION;
-	exit->exception.vector = (uint8_t)memory_load_u64(&mailbox->number);
+	exit->exception.vector = vector;
 	exit->exception.error = (uint32_t)memory_load_u64(&mailbox->args[0]);
 	exit->exception.address = memory_load_u64(&mailbox->args[1]);
+	return true;
+}
+
+/* Pays what the last exit owes the guest, and gives it the turn. */
+static void answer(struct engine_vcpu *vcpu, const struct engine_exit *exit)
+{
+	struct ring3_mailbox *mailbox = &vcpu->area->mailbox;
+
+	if (vcpu->debt == RESULT)
+		memory_store_u64(&mailbox->number, (uint64_t)exit->hypercall.result);
+	if (vcpu->debt == INSTRUCTION) {
+		ring3_apply(exit, &vcpu->state);
+		step_over(vcpu, vcpu->length);
+	}
+	if (vcpu->has_state) {
+		memory_store_words(&vcpu->area->state, &vcpu->state, sizeof vcpu->state / 8);
+		memory_store_u64(&mailbox->number, vcpu->delivers ? RING3_DELIVER : RING3_RESUME);
+	}
+	vcpu->debt = NOTHING;
+	vcpu->has_state = vcpu->delivers = false;
+	hand_over(vcpu);
 }
 
 static int ring3_run(struct engine_vcpu *vcpu, struct engine_exit *exit)
 {
 	struct ring3_mailbox *mailbox = &vcpu->area->mailbox;
 
-	if (vcpu->answers)
-		memory_store_u64(&mailbox->number, (uint64_t)exit->hypercall.result);
-	if (vcpu->has_state)
-		memory_store_words(&vcpu->area->state, &vcpu->state, sizeof vcpu->state / 8);
-	vcpu->answers = vcpu->has_state = false;
-	if (has_turn(vcpu))
-		hand_over(vcpu);
-	if (!wait_for_turn(vcpu)) {
-		atomic_store_explicit(&vcpu->kicked, false, memory_order_relaxed);
-		exit->kind = atomic_load(&vcpu->vm->gone) ? ENGINE_EXIT_SHUTDOWN : ENGINE_EXIT_INTERRUPTED;
-		return 0;
+	for (;;) {
+		if (has_turn(vcpu))
+			answer(vcpu, exit);
+		if (!wait_for_turn(vcpu)) {
+			atomic_store_explicit(&vcpu->kicked, false, memory_order_relaxed);
+			exit->kind = atomic_load(&vcpu->vm->gone) ? ENGINE_EXIT_SHUTDOWN : ENGINE_EXIT_INTERRUPTED;
+			return 0;
+		}
+		switch (memory_load_u32(&mailbox->kind)) {
+		case RING3_HYPERCALL:
+			take_hypercall(mailbox, exit);
+			vcpu->debt = RESULT;
+			return 0;
+		case RING3_EXCEPTION:
+			if (take_exception(vcpu, exit))
+				return 0;
+			break;
+		case RING3_DOUBLE_FAULT:
+			memory_load_words(&vcpu->state, &vcpu->area->state, sizeof vcpu->state / 8);
+			exit->kind = ENGINE_EXIT_SHUTDOWN;
+			return 0;
+		default: /* the guest wrote nonsense into its mailbox */
+			exit->kind = ENGINE_EXIT_SHUTDOWN;
+			return 0;
+		}
 	}
-	switch (memory_load_u32(&mailbox->kind)) {
-	case RING3_HYPERCALL:
-		take_hypercall(mailbox, exit);
-		vcpu->answers = true;
-		return 0;
-	case RING3_EXCEPTION:
-		take_exception(vcpu, exit);
-		return 0;
-	default: /* the guest wrote nonsense into its mailbox */
-		exit->kind = ENGINE_EXIT_SHUTDOWN;
-		return 0;
-	}
+}
+
+static int ring3_deliver(struct engine_vcpu *vcpu)
+{
+	if (!vcpu->callbacks.exception)
+		return -ENOENT;
+	vcpu->delivers = true;
+	return 0;
+}
+
+/* A signal to the vCPU's thread; its handler looks whether there is an event to take. */
+static void ring3_raise(struct engine_vcpu *vcpu)
+{
+	syscall(SYS_tgkill, vcpu->vm->process.pid, vcpu->thread, RING3_RAISE_SIGNAL);
 }
 
 static void ring3_kick(struct engine_vcpu *vcpu)
@@ -170,6 +273,14 @@ static int ring3_set_state(struct engine_vcpu *vcpu, const struct engine_state *
 {
 	vcpu->state = *state;
 	vcpu->has_state = true;
+	return 0;
+}
+
+/* Takes effect at once: the vCPU that calls for it waits meanwhile. */
+static int ring3_set_callbacks(struct engine_vcpu *vcpu, const struct engine_callbacks *callbacks)
+{
+	vcpu->callbacks = *callbacks;
+	memory_store_words(&vcpu->area->callbacks, callbacks, sizeof *callbacks / 8);
 	return 0;
 }
 
@@ -216,12 +327,15 @@ static int ring3_create(const struct engine_config *config, struct engine_vm **r
 		return error;
 	}
 	vm->vcpu_count = config->vcpus;
+	vm->memory = config->memory;
+	memcpy(vm->vcpu_pages, config->vcpu_pages, config->vcpus * sizeof *config->vcpu_pages);
 	for (unsigned i = 0; i < config->vcpus; i++) {
 		struct engine_vcpu *vcpu = &vm->vcpus[i];
 
 		vcpu->vm = vm;
 		vcpu->number = i;
 		vcpu->area = (struct ring3_area *)((char *)vm->process.areas + (size_t)i * RING3_AREA_SIZE);
+		vcpu->thread = (pid_t)memory_load_u32(&vcpu->area->thread);
 		memory_store_u32(&vcpu->area->spin, SPIN);
 	}
 	error = -pthread_create(&vm->watcher, NULL, watch, vm);
@@ -249,6 +363,9 @@ const struct engine engine_ring3 = {
 	.vcpu = ring3_vcpu,
 	.get_state = ring3_get_state,
 	.set_state = ring3_set_state,
+	.set_callbacks = ring3_set_callbacks,
 	.run = ring3_run,
+	.deliver = ring3_deliver,
 	.kick = ring3_kick,
+	.raise = ring3_raise,
 };
