@@ -6,6 +6,7 @@
 #include "engine/ring3/decode.h"
 #include "engine/ring3/layout.h"
 #include "engine/ring3/process.h"
+#include "engine/ring3/spin.h"
 
 #include <errno.h>
 #include <linux/futex.h>
@@ -18,8 +19,6 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-enum { SPIN = 4000 };
 
 /* What the next run() owes the guest. */
 enum debt {
@@ -39,6 +38,9 @@ struct engine_vcpu {
 	struct engine_callbacks callbacks;
 	struct engine_state state;   /* the monitor's copy; what the guest left in its area is hostile */
 	bool has_state;              /* which has to be put there before the vCPU goes on */
+	struct spin spin;       /* the monitor's */
+	struct spin guest_spin; /* the guest's, as the monitor advises it */
+	uint32_t advised;       /* what the guest's area holds of it */
 	_Atomic bool kicked;
 };
 
@@ -71,9 +73,15 @@ static void wake(struct engine_vcpu *vcpu)
 static void hand_over(struct engine_vcpu *vcpu)
 {
 	uint32_t *turn = &vcpu->area->mailbox.turn;
+	bool sleeps = __atomic_exchange_n(turn, 0, __ATOMIC_SEQ_CST) & RING3_GUEST_WAITS;
 
-	if (__atomic_exchange_n(turn, 0, __ATOMIC_SEQ_CST) & RING3_GUEST_WAITS)
+	if (sleeps)
 		futex(turn, FUTEX_WAKE, 1);
+	spin_learn(&vcpu->guest_spin, !sleeps);
+	if (vcpu->guest_spin.budget != vcpu->advised) {
+		vcpu->advised = vcpu->guest_spin.budget;
+		memory_store_u32(&vcpu->area->spin, vcpu->advised);
+	}
 }
 
 static bool is_interrupted(struct engine_vcpu *vcpu)
@@ -92,11 +100,14 @@ static bool wait_for_turn(struct engine_vcpu *vcpu)
 {
 	uint32_t *turn = &vcpu->area->mailbox.turn;
 
-	for (unsigned i = 0; i < SPIN; i++) {
-		if (has_turn(vcpu))
+	for (uint32_t i = 0; i < vcpu->spin.budget; i++) {
+		if (has_turn(vcpu)) {
+			spin_learn(&vcpu->spin, true);
 			return true;
+		}
 		__builtin_ia32_pause();
 	}
+	spin_learn(&vcpu->spin, false);
 	while (!has_turn(vcpu)) {
 		uint32_t seen = __atomic_load_n(turn, __ATOMIC_RELAXED);
 
@@ -336,7 +347,9 @@ static int ring3_create(const struct engine_config *config, struct engine_vm **r
 		vcpu->number = i;
 		vcpu->area = (struct ring3_area *)((char *)vm->process.areas + (size_t)i * RING3_AREA_SIZE);
 		vcpu->thread = (pid_t)memory_load_u32(&vcpu->area->thread);
-		memory_store_u32(&vcpu->area->spin, SPIN);
+		vcpu->spin = vcpu->guest_spin = spin_new();
+		vcpu->advised = SPIN_MOST;
+		memory_store_u32(&vcpu->area->spin, SPIN_MOST);
 	}
 	error = -pthread_create(&vm->watcher, NULL, watch, vm);
 	vm->watched = !error;
