@@ -13,7 +13,7 @@ generated() {
 }
 
 own() {
-	for folder in include hypervisor tools; do
+	for folder in cli include hypervisor tools; do
 		[ ! -d "$folder" ] || find "$folder" -type f -name '*.h'
 	done
 }

@@ -14,9 +14,11 @@ build meson             # the build system; brings python3
 build ninja-build       # what Meson hands its work to
 build pkg-config        # how Meson finds libraries
 build libjansson-dev    # JSON output of postern(1)
+build libzydis-dev      # decodes instructions that trap
 build scdoc             # man pages
 test  libcmocka-dev     # unit tests
 test  bats              # command-line tests
+test  jq                # reads JSON in them
 test  spin              # the protocol models
 lint  clang             # clang's own headers, which clang-tidy parses with
 lint  clang-tidy        # static analysis

@@ -32,7 +32,8 @@ const char *gate_refusal_name(enum gate_refusal refusal)
 	return refusal < GATE_REFUSALS ? refusals[refusal].name : "permitted";
 }
 
-int64_t gate_turn_away(struct gate_lane *lane, unsigned ordinal, enum gate_refusal refusal)
+/* Counts a call that is turned away before its decoder. */
+static int64_t turn_away(struct gate_lane *lane, unsigned ordinal, enum gate_refusal refusal)
 {
 	gate_count(&lane->counters[ordinal].calls, 1);
 	gate_count(&lane->counters[ordinal].failed, 1);
@@ -83,20 +84,19 @@ static void trace(const struct gate_vm *vm, const struct gate_frame *frame, unsi
 
 /* The slow path: the call is turned away, or is watched. */
 int64_t gate_serve_obstructed(struct gate_lane *lane, struct gate_frame *frame, unsigned ordinal, uint64_t number,
-			      const uint64_t args[6])
+			      const uint64_t args[6], uint8_t obstacles)
 {
 	struct gate_vm *vm = frame->vm;
-	uint8_t obstacles = vm->obstacles[frame->crossing][ordinal];
 	bool timed = atomic_load_explicit(&vm->timed, memory_order_relaxed);
 	bool refused = true;
 	int64_t result;
 
 	if (obstacles & GATE_OBSTACLE_UNKNOWN) {
-		result = gate_turn_away(lane, ordinal, GATE_UNKNOWN);
+		result = turn_away(lane, ordinal, GATE_UNKNOWN);
 	} else if (obstacles & GATE_OBSTACLE_DENIED) {
-		result = gate_turn_away(lane, ordinal, GATE_DENIED);
+		result = turn_away(lane, ordinal, GATE_DENIED);
 	} else if (obstacles & GATE_OBSTACLE_CROSSING) {
-		result = gate_turn_away(lane, ordinal, GATE_MALFORMED);
+		result = turn_away(lane, ordinal, GATE_MALFORMED);
 	} else {
 		uint64_t start = timed ? gate_now() : 0;
 

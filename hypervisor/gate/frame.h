@@ -145,7 +145,7 @@ static inline unsigned gate_ordinal(uint64_t number)
 
 /* Parts of gate_serve() and gate_finish() that are seldom needed. */
 int64_t gate_serve_obstructed(struct gate_lane *lane, struct gate_frame *frame, unsigned ordinal, uint64_t number,
-			      const uint64_t args[6]);
+			      const uint64_t args[6], uint8_t obstacles);
 void gate_count_error(struct gate_lane *lane, const struct gate_frame *frame, int64_t result);
 void gate_drop_handles(struct gate_frame *frame);
 
@@ -178,17 +178,16 @@ static inline int64_t gate_run(struct gate_lane *lane, struct gate_frame *frame,
 static inline int64_t gate_serve(struct gate_lane *lane, struct gate_frame *frame, unsigned ordinal, uint64_t number,
 				 const uint64_t args[6])
 {
-	if (gate_unlikely(frame->vm->obstacles[frame->crossing][ordinal]))
-		return gate_serve_obstructed(lane, frame, ordinal, number, args);
+	uint8_t obstacles = frame->vm->obstacles[frame->crossing][ordinal];
+
+	if (gate_unlikely(obstacles))
+		return gate_serve_obstructed(lane, frame, ordinal, number, args, obstacles);
 	gate_count(&lane->counters[ordinal].calls, 1);
 	return gate_run(lane, frame, ordinal, args);
 }
 
 /* gate_finish() for a call that had pended: with frame->result. */
 int64_t gate_finish_pending(struct gate_lane *lane, struct gate_frame *frame);
-
-/* Counts a call that the gate turned away before its decoder, and returns its negative errno. */
-int64_t gate_turn_away(struct gate_lane *lane, unsigned ordinal, enum gate_refusal refusal);
 
 /* A time of the VM's monotonic clock, ns, as the host's CLOCK_MONOTONIC; the far future for what does not fit. */
 struct timespec gate_host_time(const struct gate_vm *vm, uint64_t nanoseconds);

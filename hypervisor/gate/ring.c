@@ -165,7 +165,7 @@ static bool count_takeable(const struct gate_ring *ring, uint32_t *takeable)
 	return true;
 }
 
-/* A reserved bit or field that is set. Looked at after the obstacles, which have the lower rank. */
+/* A reserved bit or field that is set. */
 static bool is_malformed(const struct gate_vm *vm, const struct postern_ring_entry *entry)
 {
 	return (entry->flags & ~vm->level->mask.ring_entry_flags) || entry->reserved;
@@ -178,9 +178,10 @@ static inline int64_t serve_on(struct gate_vcpu *vcpu, struct gate_frame *frame,
 
 	frame->token = entry->token;
 	frame->quiet = entry->flags & POSTERN_RING_ENTRY_FLAGS_QUIET;
-	if (gate_unlikely(entry->flags | entry->reserved) && is_malformed(vcpu->vm, entry) &&
-	    !(vcpu->vm->obstacles[crossing][ordinal] & (GATE_OBSTACLE_UNKNOWN | GATE_OBSTACLE_DENIED)))
-		return gate_turn_away(lane, ordinal, GATE_MALFORMED);
+	/* As bad as a crossing that the call does not have; what has a lower rank goes before. */
+	if (gate_unlikely(entry->flags | entry->reserved) && is_malformed(vcpu->vm, entry))
+		return gate_serve_obstructed(lane, frame, ordinal, entry->call, entry->args,
+					     vcpu->vm->obstacles[crossing][ordinal] | GATE_OBSTACLE_CROSSING);
 	return gate_serve(lane, frame, ordinal, entry->call, entry->args);
 }
 
@@ -434,6 +435,16 @@ static void lay_out(struct gate_ring *ring, const struct postern_ring_setup *set
 	atomic_store_explicit(&ring->broken, false, memory_order_relaxed);
 }
 
+static void open_to_guest(struct gate_ring *ring)
+{
+	memset(ring->guest, 0, sizeof *ring->guest);
+	memset(ring->host, 0, sizeof *ring->host);
+	/* Nobody polls yet, or ever: the first submission has to enter. */
+	ring->flags = 0;
+	store_host_flags(ring, 0, POSTERN_RING_HOST_FLAGS_NEED_WAKEUP);
+	ring->active = true;
+}
+
 int gate_ring_setup(struct gate_vcpu *vcpu, const struct postern_ring_setup *setup)
 {
 	struct gate_ring *ring = &vcpu->ring;
@@ -453,21 +464,20 @@ int gate_ring_setup(struct gate_vcpu *vcpu, const struct postern_ring_setup *set
 		(sizeof(struct postern_ring_completion) << setup->complete_order);
 	if (!memory_span(memory, (gpa_t){ setup->base }, bytes, MEMORY_READ | MEMORY_WRITE, &span))
 		return -EFAULT;
-	ring->first_page = setup->base >> MEMORY_PAGE_SHIFT;
-	ring->page_count = (bytes + MEMORY_PAGE_SIZE - 1) >> MEMORY_PAGE_SHIFT;
-	error = share_pages(memory, ring->first_page, ring->page_count);
-	if (error)
-		return error;
 	own(ring);
-	lay_out(ring, setup, span.iov_base);
-	memset(ring->guest, 0, sizeof *ring->guest);
-	memset(ring->host, 0, sizeof *ring->host);
-	/* Nobody polls yet, or ever: the first submission has to enter. */
-	ring->flags = 0;
-	store_host_flags(ring, 0, POSTERN_RING_HOST_FLAGS_NEED_WAKEUP);
-	ring->active = true;
+	/* A ring that was closed while its VM stops may have calls in flight. */
+	error = ring->in_flight ? -EBUSY : 0;
+	if (!error) {
+		ring->first_page = setup->base >> MEMORY_PAGE_SHIFT;
+		ring->page_count = (bytes + MEMORY_PAGE_SIZE - 1) >> MEMORY_PAGE_SHIFT;
+		error = share_pages(memory, ring->first_page, ring->page_count);
+	}
+	if (!error) {
+		lay_out(ring, setup, span.iov_base);
+		open_to_guest(ring);
+	}
 	disown(vcpu);
-	return 0;
+	return error;
 }
 
 int gate_ring_close(struct gate_vcpu *vcpu)

@@ -2,7 +2,6 @@
 /* arena.c - a list of allocations, freed together. */
 #include "arena.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,12 +34,10 @@ char *arena_copy(const char *text, size_t length)
 	return copy;
 }
 
-char *arena_print(const char *format, ...)
+char *arena_vprint(const char *format, va_list args)
 {
-	va_list args;
 	va_list again;
 
-	va_start(args, format);
 	va_copy(again, args);
 	int length = vsnprintf(NULL, 0, format, args);
 	size_t size = length < 0 ? 1 : (size_t)length + 1;
@@ -48,6 +45,15 @@ char *arena_print(const char *format, ...)
 
 	vsnprintf(text, size, format, again);
 	va_end(again);
+	return text;
+}
+
+char *arena_print(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	char *text = arena_vprint(format, args);
 	va_end(args);
 	return text;
 }

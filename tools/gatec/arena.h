@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* arena.h - memory that lives as long as the program: a contract is small, and all of it is needed to the end. */
+/* arena.h - memory that lives as long as the program: a contract is small and needed to the end. */
 #ifndef GATEC_ARENA_H
 #define GATEC_ARENA_H
 
+#include <stdarg.h>
 #include <stddef.h>
 
 /* Zeroed memory of size bytes. Ends the program with a message when there is none. */
@@ -13,6 +14,8 @@ char *arena_copy(const char *text, size_t length);
 
 /* printf into the arena. */
 __attribute__((format(printf, 1, 2))) char *arena_print(const char *format, ...);
+
+__attribute__((format(printf, 1, 0))) char *arena_vprint(const char *format, va_list args);
 
 /*
  * Room for one more element in an array that grows by doubling: returns the array, which may have

@@ -55,12 +55,29 @@ static void refuse_renamed(const struct comparison *c, struct location at, const
 	       c->before);
 }
 
+/* The versions since which two contracts have a thing. */
+struct since {
+	struct version old, new;
+};
+
 static void compare_since(const struct comparison *c, struct location at, const char *what,
 			  struct version old, struct version new)
 {
 	if (version_compare(old, new) != 0)
 		refuse(c, at, "%s: since %s, was %s; levels that were released would change", what,
 		       version_text(new), version_text(old));
+}
+
+/* What has its version from its owner is not reported when it has changed with that one's. */
+static void compare_inner_since(const struct comparison *c, struct location at, const char *what,
+				struct since inner, struct since owner)
+{
+	bool owner_changed = version_compare(owner.old, owner.new) != 0;
+	bool inherited = version_compare(inner.old, owner.old) == 0 &&
+			 version_compare(inner.new, owner.new) == 0;
+
+	if (!owner_changed || !inherited)
+		compare_since(c, at, what, inner.old, inner.new);
 }
 
 /* What is new must say so: a host at the old level then keeps it from the guest. */
@@ -80,6 +97,7 @@ struct member_owner {
 	const char *noun; /* "value", "bit", "right", "state" */
 	const char *name; /* "enum clock_id" */
 	struct location at;
+	struct since since;
 	const struct member *old, *new;
 	size_t old_count, new_count;
 };
@@ -111,7 +129,7 @@ static void compare_old_member(const struct comparison *c, const struct member_o
 		if (new->value != old->value)
 			refuse(c, new->at, "%s: value %s, was %s; what was built for %s uses the old one",
 			       what, number_text(new->value), number_text(old->value), c->before);
-		compare_since(c, new->at, what, old->since, new->since);
+		compare_inner_since(c, new->at, what, (struct since){ old->since, new->since }, owner->since);
 		return;
 	}
 	new = member_by_value(owner->new, owner->new_count, old->value);
@@ -296,6 +314,7 @@ struct field_owner {
 	const char *place; /* "offset", "register" */
 	const char *name;  /* "struct clock_info" */
 	struct location at;
+	struct since since;
 	const struct field *old, *new;
 	size_t old_count, new_count;
 	bool grows;
@@ -317,13 +336,15 @@ static const struct field *field_at(const struct field *fields, size_t count, ui
 	return NULL;
 }
 
+/* A type with a name is compared where it is declared. */
 static bool same_type(const struct field *old, const struct field *new)
 {
 	const struct type *a = &old->type;
 	const struct type *b = &new->type;
 
-	return a->kind == b->kind && a->bytes == b->bytes && a->is_signed == b->is_signed &&
-	       a->count == b->count && same_text(a->name, b->name);
+	if (a->kind != b->kind || a->count != b->count || !same_text(a->name, b->name))
+		return false;
+	return a->name || (a->bytes == b->bytes && a->is_signed == b->is_signed);
 }
 
 /* A reserved place may be put to use: older callers have zero there, and zero means the old behaviour. */
@@ -340,15 +361,13 @@ static const char *name_field(const struct field_owner *owner, const struct fiel
 
 static void compare_types(const struct comparison *c, const struct pair *pair)
 {
-	static const char *const reason = "both sides lay it out by its type";
-
 	if (pair->old->direction != pair->new->direction)
-		refuse(c, pair->new->at, "%s: %s, was %s; what was built for %s does the other", pair->what,
+		refuse(c, pair->new->at, "%s: %s, was %s; what was built for %s uses the other", pair->what,
 		       direction_words[pair->new->direction], direction_words[pair->old->direction],
 		       c->before);
 	if (!same_type(pair->old, pair->new))
-		refuse(c, pair->new->at, "%s: type %s, was %s; %s", pair->what, type_text(&pair->new->type),
-		       type_text(&pair->old->type), reason);
+		refuse(c, pair->new->at, "%s: type %s, was %s; what was built for %s uses the other",
+		       pair->what, type_text(&pair->new->type), type_text(&pair->old->type), c->before);
 	else
 		compare_constraints(c, pair);
 }
@@ -372,7 +391,8 @@ static void compare_old_field(const struct comparison *c, const struct field_own
 	if (new) {
 		if (is_reserve_used(c, old, new))
 			return;
-		compare_since(c, new->at, pair.what, old->since, new->since);
+		compare_inner_since(c, new->at, pair.what, (struct since){ old->since, new->since },
+				    owner->since);
 		compare_types(c, &pair);
 		return;
 	}
@@ -398,7 +418,7 @@ static void compare_replaced_field(const struct comparison *c, const char *what,
 		return;
 	if (old->zero)
 		refuse(c, new->at,
-		       "%s: in the place of reserved '%s'; only the same type, %s, with a since above %s may be",
+		       "%s: in the place of reserved '%s'; it takes the same type, %s, and a since above %s",
 		       what, old->name, type_text(&old->type), c->before);
 	else
 		refuse_renamed(c, new->at, what, old->name);
@@ -464,6 +484,7 @@ static void compare_choice(const struct comparison *c, const struct choice *old,
 		.noun = new->is_flags ? "bit" : "value",
 		.name = what,
 		.at = new->at,
+		.since = { old->since, new->since },
 		.old = old->members,
 		.old_count = old->member_count,
 		.new = new->members,
@@ -471,13 +492,13 @@ static void compare_choice(const struct comparison *c, const struct choice *old,
 	};
 
 	if (old->is_flags != new->is_flags) {
-		refuse(c, new->at, "type %s: %s, was %s; its values mean something else", new->name,
-		       choice_words[new->is_flags], choice_words[old->is_flags]);
+		refuse(c, new->at, "type %s: %s, was %s; what was built for %s uses the other", new->name,
+		       choice_words[new->is_flags], choice_words[old->is_flags], c->before);
 		return;
 	}
 	if (old->bytes != new->bytes)
-		refuse(c, new->at, "%s: base type u%u, was u%u; both sides lay it out by its type", what,
-		       8 * new->bytes, 8 * old->bytes);
+		refuse(c, new->at, "%s: base type u%u, was u%u; what was built for %s uses the other", what,
+		       8 * new->bytes, 8 * old->bytes, c->before);
 	compare_since(c, new->at, what, old->since, new->since);
 	compare_members(c, &members);
 }
@@ -485,12 +506,11 @@ static void compare_choice(const struct comparison *c, const struct choice *old,
 static void compare_handle(const struct comparison *c, const struct handle *old, const struct handle *new)
 {
 	const char *what = arena_print("handle %s", new->name);
-	struct member_owner rights = { "right",         what,        new->at,
-				       old->rights,     new->rights, old->right_count,
-				       new->right_count };
-	struct member_owner states = { "state",         what,        new->at,
-				       old->states,     new->states, old->state_count,
-				       new->state_count };
+	struct since since = { old->since, new->since };
+	struct member_owner rights = { "right",     what,        new->at,          since,
+				       old->rights, new->rights, old->right_count, new->right_count };
+	struct member_owner states = { "state",     what,        new->at,          since,
+				       old->states, new->states, old->state_count, new->state_count };
 
 	if (old->kind != new->kind)
 		refuse(c, new->at, "%s: kind %" PRIu64 ", was %" PRIu64 "; it is part of every handle", what,
@@ -541,6 +561,7 @@ static void compare_record(const struct comparison *c, const struct record *old,
 		.place = "offset",
 		.name = what,
 		.at = new->at,
+		.since = { old->since, new->since },
 		.old = old->fields,
 		.old_count = old->field_count,
 		.new = new->fields,
@@ -581,7 +602,8 @@ static void refuse_type(const struct comparison *c, const char *kind, const char
 	const char *other = kind_of_type(c->new, name, &at);
 
 	if (other)
-		refuse(c, at, "type %s: %s, was %s; both sides lay it out by its type", name, other, kind);
+		refuse(c, at, "type %s: %s, was %s; what was built for %s uses the other", name, other, kind,
+		       c->before);
 	else
 		refuse_gone(c, at, arena_print("%s %s", kind, name));
 }
@@ -684,6 +706,7 @@ static void compare_call(const struct comparison *c, const struct call *old, con
 		.place = "register",
 		.name = what,
 		.at = new->at,
+		.since = { old->since, new->since },
 		.old = old->args,
 		.old_count = old->arg_count,
 		.new = new->args,

@@ -6,8 +6,9 @@
 
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum { MOST_PRINTED = 50, MESSAGE_SIZE = 512 };
+enum { MOST_PRINTED = 50 };
 
 void diagnose(struct diagnostics *list, struct location at, const char *format, ...)
 {
@@ -15,33 +16,57 @@ void diagnose(struct diagnostics *list, struct location at, const char *format, 
 	va_list args;
 
 	item->at = at;
-	item->message = arena_alloc(MESSAGE_SIZE);
 	va_start(args, format);
-	vsnprintf(item->message, MESSAGE_SIZE, format, args);
+	item->message = arena_vprint(format, args);
 	va_end(args);
 }
 
-static int by_place(const void *left, const void *right)
+static int compare_numbers(uint32_t a, uint32_t b)
+{
+	return (a > b) - (a < b);
+}
+
+/* The order is total, so that the output does not depend on how qsort() treats equals. */
+static int compare(const void *left, const void *right)
 {
 	const struct diagnostic *a = left;
 	const struct diagnostic *b = right;
+	int order = strcmp(a->at.file, b->at.file);
 
-	if (a->at.line != b->at.line)
-		return a->at.line < b->at.line ? -1 : 1;
-	if (a->at.column != b->at.column)
-		return a->at.column < b->at.column ? -1 : 1;
-	return 0;
+	if (!order)
+		order = compare_numbers(a->at.line, b->at.line);
+	if (!order)
+		order = compare_numbers(a->at.column, b->at.column);
+	return order ? order : strcmp(a->message, b->message);
+}
+
+/* Sorts the list and keeps one of each. */
+static void put_in_order(struct diagnostics *list)
+{
+	size_t kept = 0;
+
+	if (list->count)
+		qsort(list->items, list->count, sizeof *list->items, compare);
+	for (size_t i = 0; i < list->count; i++) {
+		if (!kept || compare(&list->items[kept - 1], &list->items[i]) != 0)
+			list->items[kept++] = list->items[i];
+	}
+	list->count = kept;
 }
 
 void diagnostics_print(struct diagnostics *list, FILE *to)
 {
-	if (list->count)
-		qsort(list->items, list->count, sizeof *list->items, by_place);
+	put_in_order(list);
 	for (size_t i = 0; i < list->count && i < MOST_PRINTED; i++) {
 		const struct diagnostic *item = &list->items[i];
 
-		fprintf(to, "%s:%u:%u: error: %s\n", item->at.file, item->at.line, item->at.column, item->message);
+		if (item->at.line)
+			fprintf(to, "%s:%u:%u: error: %s\n", item->at.file, item->at.line, item->at.column,
+				item->message);
+		else
+			fprintf(to, "%s: error: %s\n", item->at.file, item->message);
 	}
 	if (list->count > MOST_PRINTED)
-		fprintf(to, "gatec: %zu more errors\n", list->count - MOST_PRINTED);
+		fprintf(to, "gatec: %zu more error%s\n", list->count - MOST_PRINTED,
+			list->count - MOST_PRINTED == 1 ? "" : "s");
 }

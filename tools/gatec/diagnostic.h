@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* A place in a contract; line and column count from 1, columns in bytes. */
+/* A place in a contract; line and column count from 1, columns in bytes. Line 0 is the file as a whole. */
 struct location {
 	const char *file;
 	uint32_t line;
@@ -27,7 +27,7 @@ struct diagnostics {
 __attribute__((format(printf, 3, 4))) void diagnose(struct diagnostics *list, struct location at,
 						    const char *format, ...);
 
-/* Writes `file:line:column: error: message` for each, at most 50, sorted by place. */
+/* Writes `file:line:column: error: message` for each, sorted, without repetitions; at most 50. */
 void diagnostics_print(struct diagnostics *list, FILE *to);
 
 #endif

@@ -20,7 +20,7 @@ void emit_fuzz(const struct contract *contract, FILE *to);        /* abi_fuzz.c 
 void emit_json(const struct contract *contract, FILE *to);        /* abi.json */
 void emit_markdown(const struct contract *contract, FILE *to);    /* abi.md */
 void emit_man(const struct contract *contract, FILE *to);         /* postern-abi.7 */
-void emit_lock(const struct contract *contract, FILE *to);        /* the contract without prose, offsets stated */
-void emit_next(const struct contract *contract, FILE *to);        /* the next minor version, everything grown */
+void emit_lock(const struct contract *contract, FILE *to); /* the contract without prose, offsets stated */
+void emit_next(const struct contract *contract, FILE *to); /* the next minor version, everything grown */
 
 #endif

@@ -5,10 +5,12 @@
 #include "emit.h"
 
 static const char *const kind_names[] = {
-	[TYPE_INTEGER] = "GRAMMAR_INTEGER", [TYPE_GPA] = "GRAMMAR_ADDRESS",   [TYPE_ENUM] = "GRAMMAR_ENUM",
-	[TYPE_FLAGS] = "GRAMMAR_FLAGS",     [TYPE_HANDLE] = "GRAMMAR_HANDLE", [TYPE_STRUCT] = "GRAMMAR_STRUCT",
-	[TYPE_VECTOR] = "GRAMMAR_VECTOR",   [TYPE_STRING] = "GRAMMAR_STRING", [TYPE_BYTES] = "GRAMMAR_BYTES",
-	[TYPE_BUFFER] = "GRAMMAR_BUFFER",   [TYPE_SEGMENTS] = "GRAMMAR_SEGMENTS",
+	[TYPE_INTEGER] = "GRAMMAR_INTEGER",   [TYPE_GPA] = "GRAMMAR_ADDRESS",
+	[TYPE_ENUM] = "GRAMMAR_ENUM",         [TYPE_FLAGS] = "GRAMMAR_FLAGS",
+	[TYPE_HANDLE] = "GRAMMAR_HANDLE",     [TYPE_STRUCT] = "GRAMMAR_STRUCT",
+	[TYPE_VECTOR] = "GRAMMAR_VECTOR",     [TYPE_STRING] = "GRAMMAR_STRING",
+	[TYPE_BYTES] = "GRAMMAR_BYTES",       [TYPE_BUFFER] = "GRAMMAR_BUFFER",
+	[TYPE_SEGMENTS] = "GRAMMAR_SEGMENTS",
 };
 
 static const char *const direction_names[] = { "GRAMMAR_IN", "GRAMMAR_OUT", "GRAMMAR_INOUT" };
@@ -40,12 +42,13 @@ static void emit_handle_needs(const struct field *field, FILE *to)
 	emit_number("rights", field->needed_rights, to);
 	if (!field->needed_state)
 		return;
-	fprintf(to, "\t\t.state = %llu,\n\t\t.state_error = %d,\n", (unsigned long long)field->needed_state->value,
-		errno_number(field->state_error.text));
+	fprintf(to, "\t\t.state = %llu,\n\t\t.state_error = %d,\n",
+		(unsigned long long)field->needed_state->value, errno_number(field->state_error.text));
 }
 
 /* call: whose argument the field is, or NULL; first: the first of the fields that it stands among. */
-static void emit_field(const struct call *call, const struct field *first, const struct field *field, FILE *to)
+static void emit_field(const struct call *call, const struct field *first, const struct field *field,
+		       FILE *to)
 {
 	fprintf(to, "\t{\n\t\t.name = \"%s\",\n\t\t.kind = %s,\n", field->name, kind_names[field->type.kind]);
 	if (call)
@@ -86,19 +89,22 @@ static void emit_record(const struct contract *contract, const struct record *re
 {
 	fprintf(to, "\nstatic const struct grammar_field fields_%s[] = {\n", record->name);
 	emit_fields(NULL, record->fields, record->field_count, to);
-	fprintf(to, "\nstatic const struct grammar_record record_%s = {\n\t.name = \"%s\",\n", record->name, record->name);
+	fprintf(to, "\nstatic const struct grammar_record record_%s = {\n\t.name = \"%s\",\n", record->name,
+		record->name);
 	if (record->extensible)
 		fputs("\t.extensible = true,\n", to);
 	fprintf(to, "\t.since = %u,\n\t.sizes = {", record->since.minor);
 	for (unsigned minor = 0; minor <= contract->version.minor; minor++)
 		fprintf(to, " %llu,",
-			(unsigned long long)record_size_at(record, (struct version){ contract->version.major, minor }));
-	fprintf(to, " },\n\t.field_count = %zu,\n\t.fields = fields_%s,\n};\n", record->field_count, record->name);
+			(unsigned long long)record_size_at(
+				record, (struct version){ contract->version.major, minor }));
+	fprintf(to, " },\n\t.field_count = %zu,\n\t.fields = fields_%s,\n};\n", record->field_count,
+		record->name);
 }
 
 /* A struct's parts come before it; only those that arguments lead to are written. */
-static void emit_reachable(const struct contract *contract, const struct field *fields, size_t count, bool *written,
-			   FILE *to)
+static void emit_reachable(const struct contract *contract, const struct field *fields, size_t count,
+			   bool *written, FILE *to)
 {
 	for (size_t i = 0; i < count; i++) {
 		const struct record *record = fields[i].type.record;
@@ -132,8 +138,8 @@ void emit_fuzz(const struct contract *contract, FILE *to)
 		const struct call *call = &contract->calls[i];
 
 		if (call->arg_count)
-			fprintf(to, "\t[ABI_%s] = { .arg_count = %zu, .args = args_%s },\n", upper(call->c_name),
-				call->arg_count, call->c_name);
+			fprintf(to, "\t[ABI_%s] = { .arg_count = %zu, .args = args_%s },\n",
+				upper(call->c_name), call->arg_count, call->c_name);
 	}
 	fputs("};\n", to);
 }

@@ -29,8 +29,10 @@ static void emit_start(const struct contract *contract, FILE *to)
 		"typedef uint32_t postern_handle_t;\n"
 		"#define POSTERN_NO_HANDLE UINT32_MAX\n"
 		"\n"
-		"/* An extensible struct, zeroed, with the size that this header knows: POSTERN_INIT(clock_info). */\n"
-		"#define POSTERN_INIT(name) ((struct postern_##name){ .size = sizeof(struct postern_##name) })\n"
+		"/* An extensible struct, zeroed, with the size that this header knows:"
+		" POSTERN_INIT(clock_info). */\n"
+		"#define POSTERN_INIT(name)"
+		" ((struct postern_##name){ .size = sizeof(struct postern_##name) })\n"
 		"\n"
 		"/* A piece of guest memory, in arguments of type segments. */\n"
 		"struct postern_segment {\n"
@@ -43,22 +45,21 @@ static void emit_start(const struct contract *contract, FILE *to)
 
 static void emit_numbers(const struct contract *contract, FILE *to)
 {
-	fputs("\n/* Sections: the high bytes of call numbers. */\nenum postern_section {\n", to);
+	/* C has no empty enums. */
+	if (contract->section_count)
+		fputs("\n/* Sections: the high bytes of call numbers. */\nenum postern_section {\n", to);
 	for (size_t i = 0; i < contract->section_count; i++)
 		fprintf(to, "\tPOSTERN_SECTION_%s = 0x%02llx,\n", upper(contract->sections[i].name),
 			(unsigned long long)contract->sections[i].number);
-	fputs("};\n\n/* Call numbers. */\nenum postern_call {\n", to);
+	if (contract->section_count)
+		fputs("};\n", to);
+	if (contract->call_count)
+		fputs("\n/* Call numbers. */\nenum postern_call {\n", to);
 	for (size_t i = 0; i < contract->call_count; i++)
 		fprintf(to, "\tPOSTERN_CALL_%s = 0x%04llx,\n", upper(contract->calls[i].c_name),
 			(unsigned long long)contract->calls[i].number);
-	fputs("};\n", to);
-}
-
-static void emit_member_comment(const struct member *member, FILE *to)
-{
-	struct field field = { .prose = member->prose };
-
-	print_field_comment(&field, to);
+	if (contract->call_count)
+		fputs("};\n", to);
 }
 
 static void emit_enum(const struct choice *choice, FILE *to)
@@ -67,17 +68,11 @@ static void emit_enum(const struct choice *choice, FILE *to)
 	for (size_t i = 0; i < choice->member_count; i++) {
 		const struct member *member = &choice->members[i];
 
-		fprintf(to, "\tPOSTERN_%s_%s = %llu,", upper(choice->name), upper(member->name),
-			(unsigned long long)member->value);
-		emit_member_comment(member, to);
+		print_with_comment(arena_print("POSTERN_%s_%s = %llu,", upper(choice->name),
+					       upper(member->name), (unsigned long long)member->value),
+				   member->prose, 1, to);
 	}
 	fputs("};\n", to);
-}
-
-static void emit_flag(const char *type, const char *name, uint64_t value, unsigned bytes, FILE *to)
-{
-	fprintf(to, "#define POSTERN_%s_%s UINT%u_C(0x%llx)", upper(type), upper(name), 8 * bytes,
-		(unsigned long long)value);
 }
 
 static void emit_flags(const struct choice *choice, FILE *to)
@@ -85,8 +80,10 @@ static void emit_flags(const struct choice *choice, FILE *to)
 	for (size_t i = 0; i < choice->member_count; i++) {
 		const struct member *member = &choice->members[i];
 
-		emit_flag(choice->name, member->name, member->value, choice->bytes, to);
-		emit_member_comment(member, to);
+		print_with_comment(arena_print("#define POSTERN_%s_%s UINT%u_C(0x%llx)", upper(choice->name),
+					       upper(member->name), 8 * choice->bytes,
+					       (unsigned long long)member->value),
+				   member->prose, 0, to);
 	}
 }
 
@@ -104,34 +101,36 @@ static void emit_handle(const struct handle *handle, FILE *to)
 {
 	fputc('\n', to);
 	print_comment(handle->prose, 0, to);
-	fprintf(to, "#define POSTERN_HANDLE_%s %llu\n", upper(handle->name), (unsigned long long)handle->kind);
-	fprintf(to, "#define POSTERN_HANDLE_%s_MAX %llu\n", upper(handle->name), (unsigned long long)handle->max);
+	fprintf(to, "#define POSTERN_HANDLE_%s %llu\n", upper(handle->name),
+		(unsigned long long)handle->kind);
+	fprintf(to, "#define POSTERN_HANDLE_%s_MAX %llu\n", upper(handle->name),
+		(unsigned long long)handle->max);
 	for (size_t i = 0; i < handle->right_count; i++) {
 		const struct member *right = &handle->rights[i];
 
-		fprintf(to, "#define POSTERN_%s_RIGHT_%s UINT32_C(0x%llx)", upper(handle->name), upper(right->name),
-			(unsigned long long)right->value);
-		emit_member_comment(right, to);
+		print_with_comment(arena_print("#define POSTERN_%s_RIGHT_%s UINT32_C(0x%llx)",
+					       upper(handle->name), upper(right->name),
+					       (unsigned long long)right->value),
+				   right->prose, 0, to);
 	}
 	for (size_t i = 0; i < handle->state_count; i++) {
 		const struct member *state = &handle->states[i];
 
-		fprintf(to, "#define POSTERN_%s_STATE_%s %llu", upper(handle->name), upper(state->name),
-			(unsigned long long)state->value);
-		emit_member_comment(state, to);
+		print_with_comment(arena_print("#define POSTERN_%s_STATE_%s %llu", upper(handle->name),
+					       upper(state->name), (unsigned long long)state->value),
+				   state->prose, 0, to);
 	}
 }
 
 static void emit_field(const struct field *field, FILE *to)
 {
-	if (field->type.kind == TYPE_STRUCT)
-		fprintf(to, "\tstruct postern_%s %s", field->type.name, field->name);
-	else
-		fprintf(to, "\t%s %s", c_scalar(&field->type), field->name);
-	if (field->type.count)
-		fprintf(to, "[%llu]", (unsigned long long)field->type.count);
-	fputc(';', to);
-	print_field_comment(field, to);
+	const char *type = field->type.kind == TYPE_STRUCT
+				   ? arena_print("struct postern_%s", field->type.name)
+				   : c_scalar(&field->type);
+	const char *elements =
+		field->type.count ? arena_print("[%llu]", (unsigned long long)field->type.count) : "";
+
+	print_with_comment(arena_print("%s %s%s;", type, field->name, elements), field->prose, 1, to);
 }
 
 /* Names the size that the struct had at each version in which it grew. */
@@ -166,8 +165,8 @@ static void emit_record(const struct contract *contract, const struct record *re
 }
 
 /* A struct's fields may be structs declared later in the file: those are written first. */
-static void emit_record_after_its_parts(const struct contract *contract, const struct record *record, bool *written,
-					FILE *to)
+static void emit_record_after_its_parts(const struct contract *contract, const struct record *record,
+					bool *written, FILE *to)
 {
 	size_t index = (size_t)(record - contract->records);
 

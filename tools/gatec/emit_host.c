@@ -20,7 +20,8 @@ struct conditions {
 
 static void add_condition(struct conditions *conditions, const char *condition)
 {
-	conditions->text = conditions->text ? arena_print("%s || %s", conditions->text, condition) : condition;
+	conditions->text = conditions->text ? arena_print("%s || %s", conditions->text, condition)
+					    : condition;
 }
 
 static void add_unsigned_bounds(struct conditions *conditions, const struct field *field, const char *value)
@@ -31,19 +32,39 @@ static void add_unsigned_bounds(struct conditions *conditions, const struct fiel
 		add_condition(conditions, arena_print("%s > %s", value, c_constant(field->max)));
 }
 
+static const char *signed_constant(uint64_t value)
+{
+	/* C has no literal for the least: it would be the negative of one that is too large. */
+	return (int64_t)value == INT64_MIN ? "INT64_MIN" : arena_print("%lld", (long long)value);
+}
+
 static void add_signed_bounds(struct conditions *conditions, const struct field *field, const char *value)
 {
 	int64_t most = (int64_t)(unsigned_limit(field->type.bytes) >> 1);
 
 	if ((int64_t)field->min > -most - 1)
-		add_condition(conditions, arena_print("%s < %lld", value, (long long)field->min));
+		add_condition(conditions, arena_print("%s < %s", value, signed_constant(field->min)));
 	if ((int64_t)field->max < most)
-		add_condition(conditions, arena_print("%s > %lld", value, (long long)field->max));
+		add_condition(conditions, arena_print("%s > %s", value, signed_constant(field->max)));
+}
+
+/* The sum of field and the one that it counts from overflows; it cannot when both are small. */
+static void add_overflow(struct conditions *conditions, const struct field *field, const char *value,
+			 const char *base)
+{
+	const struct field *from = field->from_field;
+	/* In a handler's arguments an address is a gpa_t; in a guest's struct it is a number. */
+	bool wrapped = from->type.kind == TYPE_GPA && !strcmp(base, "call->");
+
+	if (field->type.bytes == 8 || from->type.bytes == 8)
+		add_condition(conditions, arena_print("%s > UINT64_MAX - %s%s%s%s", value,
+						      from->type.bytes < 8 ? "(uint64_t)" : "", base,
+						      from->name, wrapped ? ".value" : ""));
 }
 
 /* base is what a sibling's name is appended to: "it->" or "call->". */
-static void add_integer_conditions(struct conditions *conditions, const struct field *field, const char *value,
-				   const char *base)
+static void add_integer_conditions(struct conditions *conditions, const struct field *field,
+				   const char *value, const char *base)
 {
 	if (field->zero)
 		add_condition(conditions, arena_print("%s != 0", value));
@@ -53,19 +74,14 @@ static void add_integer_conditions(struct conditions *conditions, const struct f
 		add_unsigned_bounds(conditions, field, value);
 	if (field->align)
 		add_condition(conditions, arena_print("(%s & %s) != 0", value, c_constant(field->align - 1)));
-	if (field->from_field) {
-		/* In a handler's arguments an address is a gpa_t; in a guest's struct it is a number. */
-		bool wrapped = field->from_field->type.kind == TYPE_GPA && !strcmp(base, "call->");
-
-		add_condition(conditions, arena_print("%s > UINT64_MAX - %s%s%s", value, base,
-						      field->from_field->name, wrapped ? ".value" : ""));
-	}
+	if (field->from_field)
+		add_overflow(conditions, field, value, base);
 }
 
-static void emit_malformed(const char *condition, const char *indent, FILE *to)
+static void emit_malformed(const char *condition, unsigned tabs, FILE *to)
 {
 	if (condition)
-		fprintf(to, "%swrong |= gate_malformed(%s);\n", indent, condition);
+		print_line(to, tabs, "wrong |= gate_malformed(%s);", condition);
 }
 
 /* ---- structs ---- */
@@ -82,7 +98,8 @@ static void emit_field_check(const struct record *record, const struct field *fi
 	case TYPE_INTEGER:
 		if (field->type.count) {
 			if (field->zero)
-				add_condition(&conditions, arena_print("gate_any_set(%s, sizeof %s)", value, value));
+				add_condition(&conditions,
+					      arena_print("gate_any_set(%s, sizeof %s)", value, value));
 			break;
 		}
 		add_integer_conditions(&conditions, field, value, "it->");
@@ -91,10 +108,12 @@ static void emit_field_check(const struct record *record, const struct field *fi
 		add_integer_conditions(&conditions, field, value, "it->");
 		break;
 	case TYPE_ENUM:
-		add_condition(&conditions, arena_print("!gate_is_value(%s, level->mask.%s)", value, field->type.name));
+		add_condition(&conditions,
+			      arena_print("!gate_is_value(%s, level->mask.%s)", value, field->type.name));
 		break;
 	case TYPE_FLAGS:
-		add_condition(&conditions, arena_print("(%s & ~level->mask.%s) != 0", value, field->type.name));
+		add_condition(&conditions,
+			      arena_print("(%s & ~level->mask.%s) != 0", value, field->type.name));
 		break;
 	case TYPE_STRUCT:
 		fprintf(to, "\twrong |= check_%s(&%s, level);\n", field->type.name, value);
@@ -107,10 +126,11 @@ static void emit_field_check(const struct record *record, const struct field *fi
 	case TYPE_SEGMENTS:
 		break;
 	}
-	emit_malformed(conditions.text, "\t", to);
+	emit_malformed(conditions.text, 1, to);
 }
 
-static void emit_record_check(const struct contract *contract, const struct record *record, bool *written, FILE *to)
+static void emit_record_check(const struct contract *contract, const struct record *record, bool *written,
+			      FILE *to)
 {
 	size_t index = (size_t)(record - contract->records);
 
@@ -121,14 +141,16 @@ static void emit_record_check(const struct contract *contract, const struct reco
 		if (record->fields[i].type.record)
 			emit_record_check(contract, record->fields[i].type.record, written, to);
 	}
-	fprintf(to,
-		"\nstatic unsigned check_%s(const struct postern_%s *it, const struct abi_level *level)\n"
-		"{\n"
-		"\tunsigned wrong = 0;\n"
-		"\n"
-		"\t(void)it;\n"
-		"\t(void)level;\n",
-		record->name, record->name);
+	fputc('\n', to);
+	print_line(to, 0,
+		   "static unsigned check_%s(const struct postern_%s *it, const struct abi_level *level)",
+		   record->name, record->name);
+	fputs("{\n"
+	      "\tunsigned wrong = 0;\n"
+	      "\n"
+	      "\t(void)it;\n"
+	      "\t(void)level;\n",
+	      to);
 	for (size_t i = 0; i < record->field_count; i++)
 		emit_field_check(record, &record->fields[i], to);
 	fputs("\treturn wrong;\n}\n", to);
@@ -165,131 +187,168 @@ static const char *access_of(const struct field *arg)
 static const char *width_condition(const struct field *arg)
 {
 	if (arg->type.is_signed && arg->type.bytes < 8)
-		return arena_print("(int64_t)args[%u] != (int%u_t)args[%u]", arg->first_register, 8 * arg->type.bytes,
-				   arg->first_register);
-	/* A bound below the type's limit would refuse it anyway, but the comparison is on the narrowed copy. */
+		return arena_print("(int64_t)args[%u] != (int%u_t)args[%u]", arg->first_register,
+				   8 * arg->type.bytes, arg->first_register);
+	/* Bounds are compared with the narrowed copy, so they do not make this needless. */
 	if (!arg->type.is_signed && arg->type.bytes < 8)
-		return arena_print("args[%u] > %s", arg->first_register, c_constant(unsigned_limit(arg->type.bytes)));
+		return arena_print("args[%u] > %s", arg->first_register,
+				   c_constant(unsigned_limit(arg->type.bytes)));
 	return NULL;
 }
 
-static void emit_scalar(const struct field *arg, const char *indent, FILE *to)
+static void emit_scalar(const struct field *arg, unsigned tabs, FILE *to)
 {
 	const char *value = arena_print("call->%s", arg->name);
+	const char *cast = "";
 	struct conditions conditions = { width_condition(arg) };
 
-	if (arg->type.kind == TYPE_GPA) {
-		fprintf(to, "%scall->%s.value = args[%u];\n", indent, arg->name, arg->first_register);
+	if (arg->type.kind == TYPE_GPA)
 		value = arena_print("call->%s.value", arg->name);
-	} else if (arg->type.bytes == 8 && !arg->type.is_signed) {
-		fprintf(to, "%scall->%s = args[%u];\n", indent, arg->name, arg->first_register);
-	} else {
-		fprintf(to, "%scall->%s = (%s)args[%u];\n", indent, arg->name, c_scalar(&arg->type), arg->first_register);
-	}
+	else if (arg->type.bytes < 8 || arg->type.is_signed)
+		cast = arena_print("(%s)", c_scalar(&arg->type));
+	print_line(to, tabs, "%s = %sargs[%u];", value, cast, arg->first_register);
 	if (arg->type.kind == TYPE_ENUM)
-		add_condition(&conditions, arena_print("!gate_is_value(%s, level->mask.%s)", value, arg->type.name));
+		add_condition(&conditions,
+			      arena_print("!gate_is_value(%s, level->mask.%s)", value, arg->type.name));
 	else if (arg->type.kind == TYPE_FLAGS)
 		add_condition(&conditions, arena_print("(%s & ~level->mask.%s) != 0", value, arg->type.name));
 	else
 		add_integer_conditions(&conditions, arg, value, "call->");
-	emit_malformed(conditions.text, indent, to);
+	emit_malformed(conditions.text, tabs, to);
 }
 
-static void emit_handle_argument(const struct field *arg, const char *indent, FILE *to)
+static void emit_handle_argument(const struct field *arg, unsigned tabs, FILE *to)
 {
-	const char *state = arg->needed_state ? arena_print("%llu", (unsigned long long)arg->needed_state->value)
-					      : "GATE_ANY_STATE";
+	const char *state = arg->needed_state
+				    ? arena_print("%llu", (unsigned long long)arg->needed_state->value)
+				    : "GATE_ANY_STATE";
 
-	fprintf(to, "%scall->%s_handle = (postern_handle_t)args[%u];\n", indent, arg->name, arg->first_register);
-	fprintf(to, "%swrong |= gate_take_%shandle(frame, args[%u], ABI_HANDLE_%s, %s, %s, %s, &call->%s);\n", indent,
-		arg->optional ? "optional_" : "", arg->first_register, upper(arg->type.name),
-		c_constant(arg->needed_rights), state, arg->state_error.text ? arg->state_error.text : "0", arg->name);
+	print_line(to, tabs, "call->%s_handle = (postern_handle_t)args[%u];", arg->name, arg->first_register);
+	print_line(to, tabs,
+		   "wrong |= gate_take_%shandle(frame, args[%u], ABI_HANDLE_%s, %s, %s, %s, &call->%s);",
+		   arg->optional ? "optional_" : "", arg->first_register, upper(arg->type.name),
+		   c_constant(arg->needed_rights), state, arg->state_error.text ? arg->state_error.text : "0",
+		   arg->name);
 }
 
-static void emit_struct_argument(const struct field *arg, const char *indent, FILE *to)
+/* How much the guest must send, what the level knows, and where the copy goes. */
+static const char *struct_sizes(const struct field *arg)
 {
 	const struct record *record = arg->type.record;
-	uint64_t first = record_size_at(record, record->since);
+
+	return arena_print("%llu, level->size.%s, &call->%s, sizeof call->%s",
+			   (unsigned long long)record_size_at(record, record->since), record->name, arg->name,
+			   arg->name);
+}
+
+static void emit_struct_argument(const struct field *arg, unsigned tabs, FILE *to)
+{
+	const char *place = arg->direction == DIRECTION_IN ? "NULL"
+							   : arena_print("&call->%s_place", arg->name);
 
 	if (arg->direction == DIRECTION_OUT) {
-		fprintf(to, "%swrong |= gate_take_out(frame, args[%u], %llu, level->size.%s, &call->%s, sizeof call->%s, "
-			    "&call->%s_place);\n", indent, arg->first_register, (unsigned long long)first,
-			record->name, arg->name, arg->name, arg->name);
+		print_line(to, tabs, "wrong |= gate_take_out(frame, args[%u], %s, %s);", arg->first_register,
+			   struct_sizes(arg), place);
 		return;
 	}
-	fprintf(to, "%sfound = gate_take_struct(frame, args[%u], %llu, level->size.%s, &call->%s, sizeof call->%s, %s%s);\n",
-		indent, arg->first_register, (unsigned long long)first, record->name, arg->name, arg->name,
-		arg->direction == DIRECTION_IN ? "NULL" : "&call->", arg->direction == DIRECTION_IN ? "" :
-		arena_print("%s_place", arg->name));
-	fprintf(to, "%swrong |= found ? found : check_%s(&call->%s, level);\n", indent, record->name, arg->name);
+	print_line(to, tabs, "found = gate_take_struct(frame, args[%u], %s, %s);", arg->first_register,
+		   struct_sizes(arg), place);
+	print_line(to, tabs, "wrong |= found ? found : check_%s(&call->%s, level);", arg->type.name,
+		   arg->name);
 }
 
-static void emit_vector(const struct field *arg, const char *indent, FILE *to)
+/* The registers and the lengths between which the second of them must be. */
+static const char *lengths(const struct field *arg)
 {
-	fprintf(to, "%swrong |= gate_take_vector(frame, args[%u], args[%u], %llu, %llu, sizeof *call->%s, call->%s, "
-		    "&call->%s_count);\n", indent, arg->first_register, arg->first_register + 1,
-		(unsigned long long)arg->min, (unsigned long long)arg->max, arg->name, arg->name, arg->name);
-	fprintf(to, "%sfor (uint32_t i = 0; i < call->%s_count; i++)\n%s\twrong |= check_%s(&call->%s[i], level);\n",
-		indent, arg->name, indent, arg->type.name, arg->name);
+	return arena_print("args[%u], args[%u], %llu, %llu", arg->first_register, arg->first_register + 1,
+			   (unsigned long long)arg->min, (unsigned long long)arg->max);
 }
 
-static void emit_bytes(const struct field *arg, const char *indent, FILE *to)
+static void emit_vector(const struct field *arg, unsigned tabs, FILE *to)
 {
-	fprintf(to, "%swrong |= gate_take_%s(frame, args[%u], args[%u], %llu, %llu, call->%s, &call->%s_length);\n", indent,
-		arg->type.kind == TYPE_STRING ? "string" : "bytes", arg->first_register, arg->first_register + 1,
-		(unsigned long long)arg->min, (unsigned long long)arg->max, arg->name, arg->name);
+	const char *name = arg->name;
+
+	print_line(to, tabs,
+		   "wrong |= gate_take_vector(frame, %s, sizeof *call->%s, call->%s, &call->%s_count);",
+		   lengths(arg), name, name, name);
+	print_line(to, tabs, "for (uint32_t i = 0; i < call->%s_count; i++)", name);
+	print_line(to, tabs + 1, "wrong |= check_%s(&call->%s[i], level);", arg->type.name, name);
 }
 
-static void emit_buffer(const struct field *arg, const char *indent, FILE *to)
+static void emit_bytes(const struct field *arg, unsigned tabs, FILE *to)
 {
-	fprintf(to, "%swrong |= gate_take_buffer(frame, args[%u], args[%u], %llu, %llu, %s, &call->%s);\n", indent,
-		arg->first_register, arg->first_register + 1, (unsigned long long)arg->min, (unsigned long long)arg->max,
-		access_of(arg), arg->name);
+	print_line(to, tabs, "wrong |= gate_take_%s(frame, %s, call->%s, &call->%s_length);",
+		   arg->type.kind == TYPE_STRING ? "string" : "bytes", lengths(arg), arg->name, arg->name);
 }
 
-static void emit_segments(const struct field *arg, const char *indent, FILE *to)
+static void emit_buffer(const struct field *arg, unsigned tabs, FILE *to)
 {
-	fprintf(to, "%swrong |= gate_take_segments(frame, args[%u], args[%u], %llu, %llu, %s, %s, call->%s, "
-		    "&call->%s_count, &call->%s_bytes);\n", indent, arg->first_register, arg->first_register + 1,
-		(unsigned long long)arg->min, (unsigned long long)arg->max, c_constant(arg->total), access_of(arg),
-		arg->name, arg->name, arg->name);
+	print_line(to, tabs, "wrong |= gate_take_buffer(frame, %s, %s, &call->%s);", lengths(arg),
+		   access_of(arg), arg->name);
 }
 
-typedef void emit_argument_function(const struct field *arg, const char *indent, FILE *to);
+static void emit_segments(const struct field *arg, unsigned tabs, FILE *to)
+{
+	const char *name = arg->name;
+
+	print_line(
+		to, tabs,
+		"wrong |= gate_take_segments(frame, %s, %s, %s, call->%s, &call->%s_count, &call->%s_bytes);",
+		lengths(arg), c_constant(arg->total), access_of(arg), name, name, name);
+}
+
+typedef void emit_argument_function(const struct field *arg, unsigned tabs, FILE *to);
 
 static emit_argument_function *const argument_emitters[] = {
-	[TYPE_INTEGER] = emit_scalar,         [TYPE_GPA] = emit_scalar,
-	[TYPE_ENUM] = emit_scalar,            [TYPE_FLAGS] = emit_scalar,
-	[TYPE_HANDLE] = emit_handle_argument, [TYPE_STRUCT] = emit_struct_argument,
-	[TYPE_VECTOR] = emit_vector,          [TYPE_STRING] = emit_bytes,
-	[TYPE_BYTES] = emit_bytes,            [TYPE_BUFFER] = emit_buffer,
+	[TYPE_INTEGER] = emit_scalar,
+	[TYPE_GPA] = emit_scalar,
+	[TYPE_ENUM] = emit_scalar,
+	[TYPE_FLAGS] = emit_scalar,
+	[TYPE_HANDLE] = emit_handle_argument,
+	[TYPE_STRUCT] = emit_struct_argument,
+	[TYPE_VECTOR] = emit_vector,
+	[TYPE_STRING] = emit_bytes,
+	[TYPE_BYTES] = emit_bytes,
+	[TYPE_BUFFER] = emit_buffer,
 	[TYPE_SEGMENTS] = emit_segments,
+};
+
+/* What tells the length of an argument, beside it in the call's struct. */
+static const char *const lengths_beside[][3] = {
+	[TYPE_VECTOR] = { "count" },
+	[TYPE_STRING] = { "length" },
+	[TYPE_BYTES] = { "length" },
+	[TYPE_SEGMENTS] = { "count", "bytes" },
 };
 
 /* An argument that is newer than its call does not exist at older levels: it reads as zero there. */
 static void emit_argument(const struct call *call, const struct field *arg, FILE *to)
 {
 	if (arg->since.minor == call->since.minor) {
-		argument_emitters[arg->type.kind](arg, "\t", to);
+		argument_emitters[arg->type.kind](arg, 1, to);
 		return;
 	}
-	fprintf(to, "\tif (level->minor >= %u) {\n", arg->since.minor);
-	argument_emitters[arg->type.kind](arg, "\t\t", to);
-	fputs("\t} else {\n", to);
-	fprintf(to, "\t\tmemset(&call->%s, 0, sizeof call->%s);\n", arg->name, arg->name);
+	print_line(to, 1, "if (level->minor >= %u) {", arg->since.minor);
+	argument_emitters[arg->type.kind](arg, 2, to);
+	print_line(to, 1, "} else {");
+	print_line(to, 2, "memset(&call->%s, 0, sizeof call->%s);", arg->name, arg->name);
+	for (const char *const *part = lengths_beside[arg->type.kind]; *part; part++)
+		print_line(to, 2, "call->%s_%s = 0;", arg->name, *part);
 	for (unsigned i = 0; i < arg->register_count; i++)
-		fprintf(to, "\t\twrong |= gate_malformed(args[%u] != 0);\n", arg->first_register + i);
-	fputs("\t}\n", to);
+		print_line(to, 2, "wrong |= gate_malformed(args[%u] != 0);", arg->first_register + i);
+	print_line(to, 1, "}");
 }
 
 static void emit_unused(const struct call *call, FILE *to)
 {
-	if (call->register_count == MAX_REGISTERS)
-		return;
-	fputs("\twrong |= gate_malformed((", to);
+	const char *list = NULL;
+
 	for (unsigned i = call->register_count; i < MAX_REGISTERS; i++)
-		fprintf(to, "%sargs[%u]", i == call->register_count ? "" : " | ", i);
-	fputs(") != 0);\n", to);
+		list = join(list, " | ", arena_print("args[%u]", i));
+	if (call->register_count + 1 < MAX_REGISTERS)
+		list = arena_print("(%s)", list);
+	if (list)
+		print_line(to, 1, "wrong |= gate_malformed(%s != 0);", list);
 }
 
 /* ---- calls ---- */
@@ -315,14 +374,15 @@ static bool is_written_struct(const struct field *arg)
 
 static void emit_call(const struct call *call, FILE *to)
 {
+	fprintf(to, "\n/* %s */\n", call->name);
+	print_line(to, 0, "static int64_t call_%s(struct gate_frame *frame, const uint64_t args[6])",
+		   call->c_name);
 	fprintf(to,
-		"\n/* %s */\n"
-		"static int64_t call_%s(struct gate_frame *frame, const uint64_t args[6])\n"
 		"{\n"
 		"\tconst struct abi_level *level = frame->vm->level;\n"
 		"\tstruct abi_%s *call = &frame->args.%s;\n"
 		"\tunsigned wrong = 0;\n",
-		call->name, call->c_name, call->c_name, call->c_name);
+		call->c_name, call->c_name);
 	if (any_argument(call, is_read_struct))
 		fputs("\tunsigned found;\n", to);
 	fputs("\n\t(void)level;\n", to);
@@ -333,7 +393,8 @@ static void emit_call(const struct call *call, FILE *to)
 	if (call->async)
 		fputs("\tif (!gate_may_pend(frame))\n\t\treturn gate_refuse(frame, GATE_WRONG_LIMIT);\n", to);
 	if (call->rate_limited)
-		fputs("\tif (!gate_rate_take(frame->vm))\n\t\treturn gate_refuse(frame, GATE_WRONG_LIMIT);\n", to);
+		fputs("\tif (!gate_rate_take(frame->vm))\n\t\treturn gate_refuse(frame, GATE_WRONG_LIMIT);\n",
+		      to);
 	fprintf(to, "\treturn frame->vm->handlers->%s(frame, call);\n}\n", call->c_name);
 	if (!any_argument(call, is_written_struct))
 		return;
@@ -360,7 +421,8 @@ static const char *crossing_text(unsigned crossings)
 
 	for (unsigned i = 0; i < 3; i++) {
 		if (crossings & (1U << i))
-			text = text ? arena_print("%s | 1 << %s", text, names[i]) : arena_print("1 << %s", names[i]);
+			text = text ? arena_print("%s | 1 << %s", text, names[i])
+				    : arena_print("1 << %s", names[i]);
 	}
 	return text;
 }
@@ -397,13 +459,15 @@ static void emit_call_row(const struct call *call, FILE *to)
 		"\t},\n",
 		call->c_name, call->c_name, call->since.minor, crossing_text(call->crossings),
 		call->right == RIGHT_ALWAYS ? "true" : "false", call->async ? "true" : "false",
-		call->rate_limited ? "true" : "false", (unsigned long long)errors[0], (unsigned long long)errors[1],
-		(unsigned long long)errors[2]);
+		call->rate_limited ? "true" : "false", (unsigned long long)errors[0],
+		(unsigned long long)errors[1], (unsigned long long)errors[2]);
 }
 
 static void emit_calls_table(const struct contract *contract, FILE *to)
 {
-	fputs("\nconst struct abi_call abi_calls[ABI_CALLS] = {\n\t[ABI_NO_CALL] = { .name = \"no call\" },\n", to);
+	fputs("\nconst struct abi_call abi_calls[ABI_CALLS] = {\n"
+	      "\t[ABI_NO_CALL] = { .name = \"no call\" },\n",
+	      to);
 	for (size_t i = 0; i < contract->call_count; i++)
 		emit_call_row(&contract->calls[i], to);
 	fputs("};\n\nconst uint8_t abi_ordinals[ABI_NUMBERS] = {\n", to);
@@ -423,8 +487,9 @@ static void emit_other_tables(const struct contract *contract, FILE *to)
 	for (size_t i = 0; i < contract->handle_count; i++) {
 		const struct handle *handle = &contract->handles[i];
 
-		fprintf(to, "\t[ABI_HANDLE_%s] = { .name = \"%s\", .kind = %llu, .max = %llu },\n", upper(handle->name),
-			handle->name, (unsigned long long)handle->kind, (unsigned long long)handle->max);
+		fprintf(to, "\t[ABI_HANDLE_%s] = { .name = \"%s\", .kind = %llu, .max = %llu },\n",
+			upper(handle->name), handle->name, (unsigned long long)handle->kind,
+			(unsigned long long)handle->max);
 	}
 	fputs("};\n", to);
 }
@@ -471,7 +536,8 @@ static void emit_profiles(const struct contract *contract, FILE *to)
 	for (size_t i = 0; i < contract->profile_count; i++) {
 		const struct profile *profile = &contract->profiles[i];
 
-		fprintf(to, "\t{\n\t\t.name = \"%s\",\n\t\t.calls = (const uint8_t[ABI_CALLS]){\n", profile->name);
+		fprintf(to, "\t{\n\t\t.name = \"%s\",\n\t\t.calls = (const uint8_t[ABI_CALLS]){\n",
+			profile->name);
 		for (size_t j = 0; j < contract->call_count; j++) {
 			if (profile->calls[j])
 				fprintf(to, "\t\t\t[ABI_%s] = 1,\n", upper(contract->calls[j].c_name));
@@ -483,7 +549,8 @@ static void emit_profiles(const struct contract *contract, FILE *to)
 
 void emit_host(const struct contract *contract, FILE *to)
 {
-	print_generated(contract, "abi_host.c - decoders and validators: the only code that calls a handler.", to);
+	print_generated(contract, "abi_host.c - decoders and validators: the only code that calls a handler.",
+			to);
 	fputs("#include \"abi_host.h\"\n"
 	      "\n"
 	      "#include \"gate/take.h\"\n"

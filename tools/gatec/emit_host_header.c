@@ -36,7 +36,9 @@ static void emit_argument_fields(const struct field *arg, FILE *to)
 		fprintf(to, "\tgpa_t %s;\n", name);
 		return;
 	case TYPE_HANDLE:
-		fprintf(to, "\tpostern_handle_t %s_handle;\n\tvoid *%s; /* %sthe object, alive until the call is complete */\n",
+		fprintf(to,
+			"\tpostern_handle_t %s_handle;\n"
+			"\tvoid *%s; /* %sthe object, alive until the call is complete */\n",
 			name, name, arg->optional ? "NULL, or " : "");
 		return;
 	case TYPE_STRUCT:
@@ -45,7 +47,8 @@ static void emit_argument_fields(const struct field *arg, FILE *to)
 			fprintf(to, "\tstruct gate_place %s_place;\n", name);
 		return;
 	case TYPE_VECTOR:
-		fprintf(to, "\tuint32_t %s_count;\n\tstruct postern_%s %s[%llu];\n", name, arg->type.name, name, max);
+		fprintf(to, "\tuint32_t %s_count;\n\tstruct postern_%s %s[%llu];\n", name, arg->type.name,
+			name, max);
 		return;
 	case TYPE_STRING:
 		fprintf(to, "\tuint32_t %s_length;\n\tchar %s[%llu];\n", name, name, max + 1);
@@ -54,11 +57,16 @@ static void emit_argument_fields(const struct field *arg, FILE *to)
 		fprintf(to, "\tuint32_t %s_length;\n\tuint8_t %s[%llu];\n", name, name, max);
 		return;
 	case TYPE_BUFFER:
-		fprintf(to, "\tstruct iovec %s; /* memory of the guest: data to pass on, never to look at twice */\n", name);
+		fprintf(to,
+			"\tstruct iovec %s;"
+			" /* memory of the guest: data to pass on, never to look at twice */\n",
+			name);
 		return;
 	case TYPE_SEGMENTS:
-		fprintf(to, "\tuint32_t %s_count;\n\tuint64_t %s_bytes; /* of all of them */\n"
-			    "\tstruct iovec %s[%llu]; /* memory of the guest, as above */\n", name, name, name, max);
+		fprintf(to,
+			"\tuint32_t %s_count;\n\tuint64_t %s_bytes; /* of all of them */\n"
+			"\tstruct iovec %s[%llu]; /* memory of the guest, as above */\n",
+			name, name, name, max);
 		return;
 	}
 }
@@ -85,8 +93,9 @@ static void emit_arguments(const struct contract *contract, FILE *to)
 static void emit_handlers(const struct contract *contract, FILE *to)
 {
 	fputs("\n/*\n"
-	      " * What serves each call. A handler answers zero, a positive result, a negative errno that the\n"
-	      " * contract declares, or, if the call is async, GATE_PENDING. NULL: the call answers ENOSYS.\n"
+	      " * What serves each call. A handler answers zero, a positive result, a negative errno\n"
+	      " * that the contract declares, or, if the call is async, GATE_PENDING. NULL: the call\n"
+	      " * answers ENOSYS.\n"
 	      " */\n"
 	      "struct abi_handlers {\n",
 	      to);
@@ -100,7 +109,10 @@ static void emit_handlers(const struct contract *contract, FILE *to)
 
 static void emit_levels(const struct contract *contract, FILE *to)
 {
-	fputs("\n/* What a released version knew: valid values of each enum and flags, sizes of each extensible struct. */\n"
+	bool any = false;
+
+	fputs("\n/* What a released version knew: valid values of each enum and flags, sizes of each"
+	      " extensible struct. */\n"
 	      "struct abi_level {\n"
 	      "\tunsigned minor;\n"
 	      "\tstruct {\n",
@@ -111,11 +123,14 @@ static void emit_levels(const struct contract *contract, FILE *to)
 		fputs("\t\tuint64_t none;\n", to);
 	fputs("\t} mask;\n\tstruct {\n", to);
 	for (size_t i = 0; i < contract->record_count; i++) {
-		if (contract->records[i].extensible)
-			fprintf(to, "\t\tuint16_t %s;\n", contract->records[i].name);
+		if (!contract->records[i].extensible)
+			continue;
+		fprintf(to, "\t\tuint16_t %s;\n", contract->records[i].name);
+		any = true;
 	}
+	if (!any)
+		fputs("\t\tuint16_t none;\n", to);
 	fprintf(to,
-		"\t\tuint16_t none;\n"
 		"\t} size;\n"
 		"};\n"
 		"\n"

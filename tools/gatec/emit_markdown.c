@@ -388,6 +388,8 @@ static const char rules[] =
 	"\n"
 	"- Arguments are in registers 0 to 5; a ring entry has them in `args[0]` to `args[5]`. A register\n"
 	"  that a call does not use must be zero, and a value must fit its type.\n"
+	"- Memory has two registers: its address and its length, in bytes or elements. For `segments`, it\n"
+	"  is an array of `struct postern_segment`, each a `u64 address` and a `u64 length`.\n"
 	"- A result of zero or more is success, a negative one is a Linux errno. A refused call has changed\n"
 	"  nothing.\n"
 	"- When several things are wrong, the first of this list is answered:\n"
@@ -407,7 +409,7 @@ static const char rules[] =
 	"- An extensible struct states its `size`, a multiple of 8. What the caller does not know reads as\n"
 	"  zero, and zero means the old behaviour; a tail that the host does not know must be zero.\n"
 	"- Structs, vectors, strings and bytes are copied once, and only the copy is looked at.\n"
-	"- A call whose cost is partial answers how many elements are done; if a later element than the first\n"
+	"- A call whose cost is partial answers how many elements are done; if a later one than the first\n"
 	"  fails, its error comes when the guest calls again from there.\n"
 	"- A guest decides on features, never on version numbers.\n";
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* emit_stubs.c - postern/stubs.h: what a guest calls. One function for a trap, one to fill in a ring entry. */
+/* emit_stubs.c - postern/stubs.h: for each call a function for a trap, and one to fill in a ring entry. */
+#include "arena.h"
 #include "c_names.h"
 #include "emit.h"
 #include "text.h"
@@ -7,8 +8,10 @@
 #include <string.h>
 
 /* What an argument puts into its registers. */
-static void emit_registers(const struct field *arg, FILE *to)
+static const char *registers_of(const struct field *arg)
 {
+	const char *name = arg->name;
+
 	switch (arg->type.kind) {
 	case TYPE_INTEGER:
 	case TYPE_GPA:
@@ -16,56 +19,78 @@ static void emit_registers(const struct field *arg, FILE *to)
 	case TYPE_FLAGS:
 	case TYPE_HANDLE:
 		/* A negative value is widened with its sign, as the gate demands. */
-		fprintf(to, "(uint64_t)%s%s", arg->type.is_signed ? "(int64_t)" : "", arg->name);
-		return;
+		return arena_print("(uint64_t)%s%s", arg->type.is_signed ? "(int64_t)" : "", name);
 	case TYPE_STRUCT:
-		fprintf(to, "postern_address(%s)", arg->name);
-		return;
+		return arena_print("postern_address(%s)", name);
 	case TYPE_VECTOR:
 	case TYPE_SEGMENTS:
-		fprintf(to, "postern_address(%s), %s_count", arg->name, arg->name);
-		return;
+		return arena_print("postern_address(%s), %s_count", name, name);
 	case TYPE_STRING:
 	case TYPE_BYTES:
 	case TYPE_BUFFER:
-		fprintf(to, "postern_address(%s), %s_length", arg->name, arg->name);
-		return;
+		return arena_print("postern_address(%s), %s_length", name, name);
 	}
+	return NULL;
 }
 
 /* All six registers, the unused ones zero. */
-static void emit_all_registers(const struct call *call, FILE *to)
+static const char *all_registers(const struct call *call)
 {
-	for (size_t i = 0; i < call->arg_count; i++) {
-		if (i)
-			fputs(", ", to);
-		emit_registers(&call->args[i], to);
-	}
+	const char *list = NULL;
+
+	for (size_t i = 0; i < call->arg_count; i++)
+		list = join(list, ", ", registers_of(&call->args[i]));
 	for (unsigned i = call->register_count; i < MAX_REGISTERS; i++)
-		fprintf(to, "%s0", i ? ", " : "");
+		list = join(list, ", ", "0");
+	return list;
+}
+
+static const char *parameters(const struct call *call)
+{
+	struct text text;
+
+	print_c_parameters(call, text_open(&text));
+	return text_close(&text);
 }
 
 static void emit_trap(const struct call *call, FILE *to)
 {
-	fprintf(to, "static inline int64_t postern_%s(", call->c_name);
-	print_c_parameters(call, to);
-	fprintf(to, ")\n{\n\treturn postern_hypercall(POSTERN_CALL_%s, ", upper(call->c_name));
-	emit_all_registers(call, to);
-	fputs(");\n}\n", to);
+	print_line(to, 0, "static inline int64_t postern_%s(%s)", call->c_name, parameters(call));
+	fputs("{\n", to);
+	print_line(to, 1, "return postern_hypercall(POSTERN_CALL_%s, %s);", upper(call->c_name),
+		   all_registers(call));
+	fputs("}\n", to);
+}
+
+/* name, or another when an argument has it. */
+static const char *free_parameter(const struct call *call, const char *name)
+{
+	for (size_t i = 0; i < call->arg_count; i++) {
+		if (!strcmp(call->args[i].name, name))
+			return free_parameter(call, arena_print("ring_%s", name));
+	}
+	return name;
 }
 
 static void emit_prepare(const struct call *call, FILE *to)
 {
-	fprintf(to, "\n/* Fills in a ring or batch entry with %s; token comes back with the result. */\n", call->name);
-	fprintf(to, "static inline void postern_prepare_%s(struct postern_ring_entry *entry, uint64_t token", call->c_name);
-	if (call->arg_count) {
-		fputs(", ", to);
-		print_c_parameters(call, to);
-	}
-	fprintf(to, ")\n{\n\t*entry = (struct postern_ring_entry){ .call = POSTERN_CALL_%s, .token = token, .args = { ",
-		upper(call->c_name));
-	emit_all_registers(call, to);
-	fputs(" } };\n}\n", to);
+	const char *entry = free_parameter(call, "entry");
+	const char *token = free_parameter(call, "token");
+
+	fprintf(to, "\n/* Fills in a ring or batch entry with %s; %s comes back with the result. */\n",
+		call->name, token);
+	print_line(to, 0,
+		   "static inline void postern_prepare_%s(struct postern_ring_entry *%s, uint64_t %s%s%s)",
+		   call->c_name, entry, token, call->arg_count ? ", " : "",
+		   call->arg_count ? parameters(call) : "");
+	fprintf(to,
+		"{\n"
+		"\t*%s = (struct postern_ring_entry){\n"
+		"\t\t.call = POSTERN_CALL_%s,\n"
+		"\t\t.token = %s,\n",
+		entry, upper(call->c_name), token);
+	print_line(to, 2, ".args = { %s },", all_registers(call));
+	fputs("\t};\n}\n", to);
 }
 
 static bool has_record(const struct contract *contract, const char *name)
@@ -86,7 +111,8 @@ void emit_stubs(const struct contract *contract, FILE *to)
 	      "#define POSTERN_STUBS_H\n"
 	      "\n"
 	      "#include <postern/abi.h>\n"
-	      "/* Has int64_t postern_hypercall(number, six arguments) and uint64_t postern_address(const void *). */\n"
+	      "/* Has int64_t postern_hypercall(number, six arguments) and uint64_t"
+	      " postern_address(const void *). */\n"
 	      "#include <postern/crossing.h>\n",
 	      to);
 	for (size_t i = 0; i < contract->call_count; i++) {

@@ -5,9 +5,9 @@
 #include "emit.h"
 
 static const char *const kind_names[] = {
-	[TYPE_INTEGER] = "TRACE_UNSIGNED", [TYPE_GPA] = "TRACE_ADDRESS",   [TYPE_ENUM] = "TRACE_ENUM",
-	[TYPE_FLAGS] = "TRACE_FLAGS",      [TYPE_HANDLE] = "TRACE_HANDLE", [TYPE_STRUCT] = "TRACE_STRUCT",
-	[TYPE_VECTOR] = "TRACE_VECTOR",    [TYPE_STRING] = "TRACE_STRING", [TYPE_BYTES] = "TRACE_BYTES",
+	[TYPE_INTEGER] = "TRACE_UNSIGNED", [TYPE_GPA] = "TRACE_ADDRESS",       [TYPE_ENUM] = "TRACE_ENUM",
+	[TYPE_FLAGS] = "TRACE_FLAGS",      [TYPE_HANDLE] = "TRACE_HANDLE",     [TYPE_STRUCT] = "TRACE_STRUCT",
+	[TYPE_VECTOR] = "TRACE_VECTOR",    [TYPE_STRING] = "TRACE_STRING",     [TYPE_BYTES] = "TRACE_BYTES",
 	[TYPE_BUFFER] = "TRACE_BUFFER",    [TYPE_SEGMENTS] = "TRACE_SEGMENTS",
 };
 
@@ -15,7 +15,8 @@ static void emit_names(const struct choice *choice, FILE *to)
 {
 	fprintf(to, "\nstatic const struct trace_name names_%s[] = {\n", choice->name);
 	for (size_t i = 0; i < choice->member_count; i++)
-		fprintf(to, "\t{ \"%s\", %s },\n", choice->members[i].name, c_constant(choice->members[i].value));
+		fprintf(to, "\t{ \"%s\", %s },\n", choice->members[i].name,
+			c_constant(choice->members[i].value));
 	fputs("\t{ NULL, 0 },\n};\n", to);
 }
 
@@ -34,8 +35,8 @@ static void emit_row(const char *owner, bool is_argument, const struct field *fi
 	const char *length = length_suffix(kind);
 
 	fprintf(to, "\t{ .name = \"%s\", .kind = %s, .offset = offsetof(%s, %s%s)", field->name,
-		kind == TYPE_INTEGER && field->type.is_signed ? "TRACE_SIGNED" : kind_names[kind], owner, field->name,
-		kind == TYPE_HANDLE && is_argument ? "_handle" : "");
+		kind == TYPE_INTEGER && field->type.is_signed ? "TRACE_SIGNED" : kind_names[kind], owner,
+		field->name, kind == TYPE_HANDLE && is_argument ? "_handle" : "");
 	if (field->type.bytes)
 		fprintf(to, ", .bytes = %u", field->type.bytes);
 	if (field->type.count)
@@ -61,7 +62,8 @@ static void emit_rows(const char *owner, bool is_argument, const struct field *f
 static void emit_record(const struct record *record, FILE *to)
 {
 	fprintf(to, "\nstatic const struct trace_field fields_%s[] = {\n", record->name);
-	emit_rows(arena_print("struct postern_%s", record->name), false, record->fields, record->field_count, to);
+	emit_rows(arena_print("struct postern_%s", record->name), false, record->fields, record->field_count,
+		  to);
 	fprintf(to,
 		"\nstatic const struct trace_record record_%s = {\n"
 		"\t.size = sizeof(struct postern_%s),\n"
@@ -71,8 +73,8 @@ static void emit_record(const struct record *record, FILE *to)
 }
 
 /* Marks what fields refer to, so that nothing unused is written. */
-static void mark_used(const struct contract *contract, const struct field *fields, size_t count, bool *choices,
-		      bool *records)
+static void mark_used(const struct contract *contract, const struct field *fields, size_t count,
+		      bool *choices, bool *records)
 {
 	for (size_t i = 0; i < count; i++) {
 		const struct type *type = &fields[i].type;
@@ -81,14 +83,15 @@ static void mark_used(const struct contract *contract, const struct field *field
 			choices[type->choice - contract->choices] = true;
 		if (type->record) {
 			records[type->record - contract->records] = true;
-			mark_used(contract, type->record->fields, type->record->field_count, choices, records);
+			mark_used(contract, type->record->fields, type->record->field_count, choices,
+				  records);
 		}
 	}
 }
 
 /* A struct's parts come before it. */
-static void emit_record_after_its_parts(const struct contract *contract, const struct record *record, bool *wanted,
-					FILE *to)
+static void emit_record_after_its_parts(const struct contract *contract, const struct record *record,
+					bool *wanted, FILE *to)
 {
 	size_t index = (size_t)(record - contract->records);
 
@@ -125,6 +128,7 @@ void emit_trace(const struct contract *contract, FILE *to)
 	}
 	fputs("\nconst struct trace_field *const trace_calls[ABI_CALLS] = {\n", to);
 	for (size_t i = 0; i < contract->call_count; i++)
-		fprintf(to, "\t[ABI_%s] = args_%s,\n", upper(contract->calls[i].c_name), contract->calls[i].c_name);
+		fprintf(to, "\t[ABI_%s] = args_%s,\n", upper(contract->calls[i].c_name),
+			contract->calls[i].c_name);
 	fputs("};\n", to);
 }

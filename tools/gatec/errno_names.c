@@ -10,8 +10,12 @@ struct errno_name {
 	int number;
 };
 
-#define ROW(name) { #name, name }
+#define ROW(name)           \
+	{                   \
+#name, name \
+	}
 
+/* clang-format off */
 static const struct errno_name errno_names[] = {
 	ROW(EPERM),     ROW(ENOENT),     ROW(EINTR),    ROW(EIO),          ROW(ENXIO),      ROW(E2BIG),
 	ROW(ENOEXEC),   ROW(EBADF),      ROW(EAGAIN),   ROW(ENOMEM),       ROW(EACCES),     ROW(EFAULT),
@@ -23,6 +27,7 @@ static const struct errno_name errno_names[] = {
 	ROW(EILSEQ),    ROW(EMSGSIZE),   ROW(EOPNOTSUPP), ROW(EADDRINUSE), ROW(ENOBUFS),    ROW(ETIMEDOUT),
 	ROW(EALREADY),  ROW(EINPROGRESS), ROW(ESTALE),  ROW(EDQUOT),       ROW(ECANCELED),
 };
+/* clang-format on */
 
 int errno_number(const char *name)
 {

@@ -13,10 +13,12 @@ struct lexer {
 	const char *line_start;
 	struct location at; /* of the line: column is computed from line_start */
 	bool line_has_token;
+	bool cut; /* the text ended inside prose */
 	struct tokens tokens;
 	struct diagnostics *list;
 };
 
+/* clang-format off */
 static const char *const kind_names[] = {
 	[TOKEN_END] = "the end of the file",
 	[TOKEN_NAME] = "a name",
@@ -36,9 +38,17 @@ static const char *const kind_names[] = {
 };
 
 static const enum token_kind single[256] = {
-	['{'] = TOKEN_OPEN,  ['}'] = TOKEN_CLOSE, [':'] = TOKEN_COLON, ['='] = TOKEN_EQUALS, [','] = TOKEN_COMMA,
-	['-'] = TOKEN_MINUS, ['@'] = TOKEN_AT,    ['['] = TOKEN_LEFT,  [']'] = TOKEN_RIGHT,
+	['{'] = TOKEN_OPEN,
+	['}'] = TOKEN_CLOSE,
+	[':'] = TOKEN_COLON,
+	['='] = TOKEN_EQUALS,
+	[','] = TOKEN_COMMA,
+	['-'] = TOKEN_MINUS,
+	['@'] = TOKEN_AT,
+	['['] = TOKEN_LEFT,
+	[']'] = TOKEN_RIGHT,
 };
+/* clang-format on */
 
 const char *token_kind_name(enum token_kind kind)
 {
@@ -64,6 +74,14 @@ static int hex_digit(char c)
 	if (c >= 'A' && c <= 'F')
 		return c - 'A' + 10;
 	return -1;
+}
+
+/* CR LF ends a line as LF does; a CR anywhere else is an error. */
+static bool is_blank(const struct lexer *lexer)
+{
+	const char *c = lexer->next;
+
+	return *c == ' ' || *c == '\t' || (*c == '\r' && lexer->end - c > 1 && c[1] == '\n');
 }
 
 static struct location here(const struct lexer *lexer)
@@ -103,7 +121,8 @@ static void lex_name(struct lexer *lexer)
 	size_t length = (size_t)(lexer->next - start);
 
 	if (length > MAX_NAME)
-		diagnose(lexer->list, token->at, "a name of %zu characters; at most %d are allowed", length, MAX_NAME);
+		diagnose(lexer->list, token->at, "a name of %zu characters; at most %d are allowed", length,
+			 MAX_NAME);
 	token->text = arena_copy(start, length);
 }
 
@@ -160,7 +179,10 @@ static void prose_add(struct prose *prose, char c)
 
 static char lex_escape(struct lexer *lexer)
 {
-	char c = lexer->next + 1 < lexer->end ? lexer->next[1] : '\0';
+	if (lexer->end - lexer->next == 1) /* what is reported is the missing quote */
+		return '\\';
+
+	char c = lexer->next[1];
 
 	if (c != '"' && c != '\\') {
 		diagnose(lexer->list, here(lexer), "unknown escape in prose; only \\\" and \\\\ exist");
@@ -187,11 +209,11 @@ static void lex_prose(struct lexer *lexer)
 	struct prose prose = { .text = arena_alloc((size_t)(prose_end(lexer) - lexer->next) + 1) };
 
 	for (lexer->next++; lexer->next < lexer->end && *lexer->next != '"'; lexer->next++) {
-		char c = *lexer->next;
+		char c = is_blank(lexer) ? ' ' : *lexer->next;
 
 		if (c == '\\')
 			c = lex_escape(lexer);
-		if ((unsigned char)c < ' ' && c != '\n' && c != '\t')
+		if (((unsigned char)c < ' ' && c != '\n' && c != '\t') || c == 0x7f)
 			diagnose(lexer->list, here(lexer), "control character 0x%02x in prose", (unsigned)c);
 		prose_add(&prose, c);
 		if (*lexer->next == '\n') {
@@ -202,6 +224,7 @@ static void lex_prose(struct lexer *lexer)
 	token->text = arena_copy(prose.text, prose.length);
 	if (lexer->next == lexer->end) {
 		diagnose(lexer->list, token->at, "prose has no closing quote");
+		lexer->cut = true;
 		return;
 	}
 	if (!prose.length)
@@ -217,6 +240,24 @@ static void lex_dots(struct lexer *lexer)
 	lexer->next += range ? 2 : 1;
 }
 
+/* A character that starts no token, reported once however many bytes it has. */
+static void lex_unknown(struct lexer *lexer)
+{
+	struct location at = here(lexer);
+	unsigned char first = (unsigned char)*lexer->next++;
+	uint32_t code = first;
+
+	if (first > ' ' && first < 0x7f) {
+		diagnose(lexer->list, at, "'%c' has no meaning here", first);
+		return;
+	}
+	if (first >= 0xc0)
+		code &= first >= 0xf0 ? 0x07 : first >= 0xe0 ? 0x0f : 0x1f;
+	for (; lexer->next < lexer->end && (*lexer->next & 0xc0) == 0x80; lexer->next++)
+		code = code << 6 | (*lexer->next & 0x3f);
+	diagnose(lexer->list, at, "the character U+%04X has no meaning here", (unsigned)code);
+}
+
 static void lex_one(struct lexer *lexer)
 {
 	char c = *lexer->next;
@@ -224,7 +265,7 @@ static void lex_one(struct lexer *lexer)
 	if (c == '\n') {
 		lexer->next++;
 		new_line(lexer);
-	} else if (c == ' ' || c == '\t') {
+	} else if (is_blank(lexer)) {
 		lexer->next++;
 	} else if (c == '#') {
 		while (lexer->next < lexer->end && *lexer->next != '\n')
@@ -241,8 +282,7 @@ static void lex_one(struct lexer *lexer)
 		add(lexer, single[(unsigned char)c]);
 		lexer->next++;
 	} else {
-		diagnose(lexer->list, here(lexer), "byte 0x%02x has no meaning here", (unsigned)(unsigned char)c);
-		lexer->next++;
+		lex_unknown(lexer);
 	}
 }
 
@@ -258,6 +298,6 @@ struct tokens lex(const char *file, const char *text, size_t length, struct diag
 
 	while (lexer.next < lexer.end)
 		lex_one(&lexer);
-	add(&lexer, TOKEN_END);
+	add(&lexer, TOKEN_END)->cut = lexer.cut;
 	return lexer.tokens;
 }

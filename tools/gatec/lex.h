@@ -11,26 +11,27 @@
 
 enum token_kind {
 	TOKEN_END,
-	TOKEN_NAME,   /* [A-Za-z_][A-Za-z0-9_]* */
+	TOKEN_NAME, /* [A-Za-z_][A-Za-z0-9_]* */
 	TOKEN_NUMBER,
 	TOKEN_PROSE,
-	TOKEN_OPEN,   /* { */
-	TOKEN_CLOSE,  /* } */
+	TOKEN_OPEN,  /* { */
+	TOKEN_CLOSE, /* } */
 	TOKEN_COLON,
 	TOKEN_EQUALS,
 	TOKEN_COMMA,
 	TOKEN_DOT,
-	TOKEN_RANGE,  /* .. */
+	TOKEN_RANGE, /* .. */
 	TOKEN_MINUS,
-	TOKEN_AT,     /* @ */
-	TOKEN_LEFT,   /* [ */
-	TOKEN_RIGHT,  /* ] */
+	TOKEN_AT,    /* @ */
+	TOKEN_LEFT,  /* [ */
+	TOKEN_RIGHT, /* ] */
 };
 
 struct token {
 	enum token_kind kind;
 	struct location at;
 	bool first_on_line;
+	bool cut;         /* of END: the text stops inside prose, which was reported */
 	const char *text; /* a name; or prose, normalised: single blanks, paragraphs apart by "\n\n" */
 	uint64_t number;
 };

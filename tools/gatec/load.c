@@ -11,7 +11,7 @@ enum { MAX_FILE_SIZE = 1 << 24 };
 
 static char *read_file(const char *file, size_t *length, struct diagnostics *list)
 {
-	struct location at = { file, 1, 1 };
+	struct location at = { .file = file };
 	FILE *from = fopen(file, "rbe");
 	char *text = NULL;
 	size_t got;
@@ -44,11 +44,18 @@ static char *read_file(const char *file, size_t *length, struct diagnostics *lis
 /* Bytes of the UTF-8 sequence at text, or 0 when it is malformed. */
 static size_t utf8_length(const unsigned char *text, size_t left)
 {
+	/* clang-format off */
 	static const struct {
 		unsigned char mask, value;
 		size_t length;
 		uint32_t least;
-	} forms[] = { { 0x80, 0x00, 1, 0 }, { 0xe0, 0xc0, 2, 0x80 }, { 0xf0, 0xe0, 3, 0x800 }, { 0xf8, 0xf0, 4, 0x10000 } };
+	} forms[] = {
+		{ 0x80, 0x00, 1, 0 },
+		{ 0xe0, 0xc0, 2, 0x80 },
+		{ 0xf0, 0xe0, 3, 0x800 },
+		{ 0xf8, 0xf0, 4, 0x10000 },
+	};
+	/* clang-format on */
 
 	for (size_t form = 0; form < 4; form++) {
 		size_t length = forms[form].length;
@@ -63,7 +70,9 @@ static size_t utf8_length(const unsigned char *text, size_t left)
 				return 0;
 			code = code << 6 | (text[i] & 0x3f);
 		}
-		return code >= forms[form].least && code < 0x110000 && (code < 0xd800 || code > 0xdfff) ? length : 0;
+		return code >= forms[form].least && code < 0x110000 && (code < 0xd800 || code > 0xdfff)
+			       ? length
+			       : 0;
 	}
 	return 0;
 }

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #ifndef POSTERN_VERSION
@@ -74,32 +75,54 @@ static int report(struct diagnostics *list)
 /* Ends a stream. Returns whether everything was written. */
 static bool finish(FILE *stream, const char *name)
 {
-	bool failed = ferror(stream);
+	/* An error while it was written has left its reason in errno, and nothing since has changed that. */
+	bool failed = ferror(stream) || fflush(stream);
+	int reason = errno;
 
-	if (fflush(stream) || (stream != stdout && fclose(stream)))
+	if (stream != stdout && fclose(stream) && !failed) {
 		failed = true;
+		reason = errno;
+	}
 	if (failed)
-		fprintf(stderr, "gatec: %s: cannot write: %s\n", name, strerror(errno));
+		fprintf(stderr, "gatec: %s: cannot write: %s\n", name, strerror(reason));
 	return !failed;
+}
+
+/* Whether name is something that renaming would destroy, such as /dev/null or a pipe. */
+static bool is_special(const char *name)
+{
+	struct stat found;
+
+	return !stat(name, &found) && !S_ISREG(found.st_mode) && !S_ISDIR(found.st_mode);
+}
+
+/* Returns whether the output is whole in a file. name is what the user calls it. */
+static bool emit_to(const struct output *output, const struct contract *contract, const char *file,
+		    const char *name)
+{
+	FILE *to = fopen(file, "we");
+
+	if (!to) {
+		fprintf(stderr, "gatec: %s: cannot create: %s\n", name, strerror(errno));
+		return false;
+	}
+	output->emit(contract, to);
+	return finish(to, name);
 }
 
 /* Writes to a file beside name and renames it, so that name never holds half an output. */
 static int emit_to_file(const struct output *output, const struct contract *contract, const char *name)
 {
 	const char *unfinished = arena_print("%s.%ld.tmp", name, (long)getpid());
-	FILE *to = fopen(unfinished, "we");
 
-	if (!to) {
-		fprintf(stderr, "gatec: %s: cannot create: %s\n", unfinished, strerror(errno));
-		return EXIT_WRONG;
-	}
-	output->emit(contract, to);
-	if (!finish(to, unfinished)) {
+	if (is_special(name))
+		return emit_to(output, contract, name, name) ? EXIT_OK : EXIT_WRONG;
+	if (!emit_to(output, contract, unfinished, name)) {
 		unlink(unfinished);
 		return EXIT_WRONG;
 	}
 	if (rename(unfinished, name)) {
-		fprintf(stderr, "gatec: %s: cannot rename to: %s\n", name, strerror(errno));
+		fprintf(stderr, "gatec: %s: cannot replace: %s\n", name, strerror(errno));
 		unlink(unfinished);
 		return EXIT_WRONG;
 	}

@@ -16,10 +16,10 @@
 enum {
 	MAX_REGISTERS = 6,
 	MAX_STRUCT_SIZE = 4096,
-	MAX_COPY_SIZE = 65536,   /* bytes that one argument may make the host copy */
-	MAX_ENUM_VALUE = 63,     /* so that a level's valid values are one 64-bit mask */
+	MAX_COPY_SIZE = 65536,     /* bytes that one argument may make the host copy */
+	MAX_ENUM_VALUE = 63,       /* so that a level's valid values are one 64-bit mask */
 	MAX_CALLS_IN_SECTION = 64, /* so that abi.query answers with one 64-bit mask */
-	MAX_CALLS = 255,         /* so that an ordinal is a byte, and 0 means no call */
+	MAX_CALLS = 255,           /* so that an ordinal is a byte, and 0 means no call */
 	MAX_NAME = 48,
 };
 
@@ -82,7 +82,7 @@ struct record;
 
 struct type {
 	enum type_kind kind;
-	unsigned bytes;   /* of one element of a field, or of a scalar argument's value */
+	unsigned bytes; /* of one element of a field, or of a scalar argument's value */
 	bool is_signed;
 	uint64_t count;   /* elements of an array; 0: not an array */
 	const char *name; /* what ENUM, FLAGS, HANDLE, STRUCT and VECTOR refer to */
@@ -152,6 +152,7 @@ struct record {
 	/* Set by the checker. */
 	uint64_t size;      /* bytes at the contract's version */
 	uint64_t alignment; /* bytes */
+	bool refuses_zero;  /* one that is all zero is malformed */
 	int mark;           /* 0: layout not begun, 1: under way, 2: done */
 };
 
@@ -261,5 +262,8 @@ struct contract *contract_load(const char *file, struct diagnostics *list);
 
 struct contract *parse_contract(const char *file, const char *text, size_t length, struct diagnostics *list);
 void check_contract(struct contract *contract, struct diagnostics *list);
+
+/* Reports names that would not do in the C that is generated. The contract has no other errors. */
+void check_c_names(const struct contract *contract, struct diagnostics *list);
 
 #endif

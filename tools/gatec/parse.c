@@ -78,9 +78,16 @@ static const char *found_text(const struct parser *p)
 	return token_kind_name(p->next->kind);
 }
 
+/* Whether the text ended too early for a reason that the lexer has reported. */
+static bool at_cut(const struct parser *p)
+{
+	return at_kind(p, TOKEN_END) && p->next->cut;
+}
+
 static bool fail(struct parser *p, const char *wanted)
 {
-	diagnose(p->list, p->next->at, "expected %s, found %s", wanted, found_text(p));
+	if (!at_cut(p))
+		diagnose(p->list, p->next->at, "expected %s, found %s", wanted, found_text(p));
 	return false;
 }
 
@@ -100,10 +107,9 @@ static bool expect_word(struct parser *p, const char *word)
 
 static bool expect_name(struct parser *p, const char *what, struct name *name)
 {
+	*name = (struct name){ .text = p->next->text, .at = p->next->at };
 	if (!at_kind(p, TOKEN_NAME))
 		return fail(p, what);
-	name->text = p->next->text;
-	name->at = p->next->at;
 	advance(p);
 	return true;
 }
@@ -118,10 +124,12 @@ static bool expect_new_name(struct parser *p, const char *what, const char **tex
 	*text = name.text;
 	*at = name.at;
 	for (const char *c = name.text; *c; c++) {
-		bool good = (*c >= 'a' && *c <= 'z') || (c > name.text && ((*c >= '0' && *c <= '9') || *c == '_'));
+		bool good = (*c >= 'a' && *c <= 'z') ||
+			    (c > name.text && ((*c >= '0' && *c <= '9') || *c == '_'));
 
 		if (!good) {
-			diagnose(p->list, name.at, "'%s': a name is made of a-z, 0-9 and _, and starts with a letter",
+			diagnose(p->list, name.at,
+				 "'%s': a name is made of a-z, 0-9 and _, and starts with a letter",
 				 name.text);
 			break;
 		}
@@ -131,30 +139,18 @@ static bool expect_new_name(struct parser *p, const char *what, const char **tex
 
 static bool expect_number(struct parser *p, const char *what, uint64_t *number)
 {
+	*number = p->next->number;
 	if (!at_kind(p, TOKEN_NUMBER))
 		return fail(p, what);
-	*number = p->next->number;
 	advance(p);
-	return true;
-}
-
-/* A number, or a negative one as its two's complement. */
-static bool expect_signed_number(struct parser *p, const char *what, uint64_t *number)
-{
-	bool negative = accept_kind(p, TOKEN_MINUS);
-
-	if (!expect_number(p, what, number))
-		return false;
-	if (negative)
-		*number = -*number;
 	return true;
 }
 
 static bool expect_version(struct parser *p, struct version *version)
 {
 	const struct token *start = p->next;
-	uint64_t major;
-	uint64_t minor;
+	uint64_t major = 0;
+	uint64_t minor = 0;
 
 	if (!expect_number(p, "a version such as 1.0", &major) ||
 	    !expect(p, TOKEN_DOT, "between the parts of a version") ||
@@ -168,10 +164,13 @@ static bool expect_version(struct parser *p, struct version *version)
 	return true;
 }
 
-/* `since V`, where it stands; otherwise the version is left as it is. */
+/* `since V`, where it stands; otherwise the version is left as it is. A member may be called since. */
 static bool accept_since(struct parser *p, struct version *version)
 {
-	return !accept_word(p, "since") || expect_version(p, version);
+	if (!at_word(p, "since") || p->next[1].kind == TOKEN_EQUALS)
+		return true;
+	advance(p);
+	return expect_version(p, version);
 }
 
 static const char *accept_prose(struct parser *p)
@@ -183,29 +182,39 @@ static const char *accept_prose(struct parser *p)
 	return text;
 }
 
-/* Skips to where the next item of a body may start: a new line, the body's end, or the file's. */
-static void skip_item(struct parser *p)
-{
-	unsigned depth = 0;
-
-	for (; !at_kind(p, TOKEN_END); advance(p)) {
-		if (!depth && (p->next->first_on_line || at_kind(p, TOKEN_CLOSE)))
-			return;
-		if (at_kind(p, TOKEN_OPEN))
-			depth++;
-		else if (at_kind(p, TOKEN_CLOSE))
-			depth--;
-	}
-}
-
 /*
  * Whether a declaration starts here: one of their words, in the first column. Recovery relies on
  * the column; a contract without errors may be laid out in any way.
  */
 static bool at_declaration(const struct parser *p);
 
+/*
+ * Skips an item from start on, to where the next may start: a new line, the body's end, or the file's.
+ * A brace that the item opened is skipped to its end, but never beyond a '}' in the first column.
+ */
+static void skip_item(struct parser *p, const struct token *start)
+{
+	unsigned depth = 0;
+
+	for (; !at_kind(p, TOKEN_END); advance(p)) {
+		bool close = at_kind(p, TOKEN_CLOSE);
+
+		if (p->next != start) {
+			if (at_declaration(p) || (close && (!depth || p->next->at.column == 1)))
+				return;
+			if (!depth && p->next->first_on_line)
+				return;
+		}
+		if (at_kind(p, TOKEN_OPEN))
+			depth++;
+		else if (close)
+			depth--;
+	}
+}
+
 /* `{ prose item... }`: calls item for each until the body's end. */
-static bool parse_body(struct parser *p, const char **prose, bool (*item)(struct parser *, void *), void *owner)
+static bool parse_body(struct parser *p, const char **prose, bool (*item)(struct parser *, void *),
+		       void *owner)
 {
 	const struct token *open = p->next;
 
@@ -216,14 +225,12 @@ static bool parse_body(struct parser *p, const char **prose, bool (*item)(struct
 		const struct token *start = p->next;
 
 		if (at_kind(p, TOKEN_END) || at_declaration(p)) {
-			diagnose(p->list, open->at, "this '{' is never closed");
+			if (!at_cut(p))
+				diagnose(p->list, open->at, "this '{' is never closed");
 			return false;
 		}
-		if (!item(p, owner)) {
-			if (p->next == start)
-				advance(p);
-			skip_item(p);
-		}
+		if (!item(p, owner))
+			skip_item(p, p->next == start ? start : NULL);
 	}
 	advance(p);
 	return true;
@@ -246,49 +253,64 @@ struct type_word {
 	const char *word;
 	enum type_kind kind;
 	unsigned bytes;
-	bool has_name;
+	const char *name_of; /* what the name after the word is that of, or NULL */
 };
 
+/* clang-format off */
 static const struct type_word type_words[] = {
-	{ "gpa", TYPE_GPA, 8, false },       { "enum", TYPE_ENUM, 0, true },      { "flags", TYPE_FLAGS, 0, true },
-	{ "handle", TYPE_HANDLE, 4, true },  { "struct", TYPE_STRUCT, 0, true },  { "vector", TYPE_VECTOR, 0, true },
-	{ "string", TYPE_STRING, 0, false }, { "bytes", TYPE_BYTES, 0, false },   { "buffer", TYPE_BUFFER, 0, false },
-	{ "segments", TYPE_SEGMENTS, 0, false },
+	{ "gpa", TYPE_GPA, 8, NULL },
+	{ "enum", TYPE_ENUM, 0, "enum" },
+	{ "flags", TYPE_FLAGS, 0, "flags" },
+	{ "handle", TYPE_HANDLE, 4, "handle" },
+	{ "struct", TYPE_STRUCT, 0, "struct" },
+	{ "vector", TYPE_VECTOR, 0, "struct" },
+	{ "string", TYPE_STRING, 0, NULL },
+	{ "bytes", TYPE_BYTES, 0, NULL },
+	{ "buffer", TYPE_BUFFER, 0, NULL },
+	{ "segments", TYPE_SEGMENTS, 0, NULL },
 };
+/* clang-format on */
 
-static bool parse_type(struct parser *p, struct type *type)
+/* `u8`, `enum NAME`, `vector of NAME`: a type without the elements of an array. */
+static bool parse_base_type(struct parser *p, struct type *type)
 {
 	struct name word;
+	struct name name;
 
 	type->at = p->next->at;
 	if (!expect_name(p, "a type", &word))
 		return false;
 
 	const struct integer_word *integer = FIND_WORD(integer_words, word.text);
+	const struct type_word *other = FIND_WORD(type_words, word.text);
 
 	if (integer) {
 		type->kind = TYPE_INTEGER;
 		type->bytes = integer->bytes;
 		type->is_signed = integer->is_signed;
-	} else {
-		const struct type_word *other = FIND_WORD(type_words, word.text);
-		struct name name;
-
-		if (!other) {
-			diagnose(p->list, word.at, "unknown type '%s'", word.text);
-			return false;
-		}
-		type->kind = other->kind;
-		type->bytes = other->bytes;
-		if (type->kind == TYPE_VECTOR && !expect_word(p, "of"))
-			return false;
-		if (other->has_name) {
-			type->at = p->next->at;
-			if (!expect_name(p, arena_print("the name of the %s", word.text), &name))
-				return false;
-			type->name = name.text;
-		}
+		return true;
 	}
+	if (!other) {
+		diagnose(p->list, word.at, "unknown type '%s'", word.text);
+		return false;
+	}
+	type->kind = other->kind;
+	type->bytes = other->bytes;
+	if (type->kind == TYPE_VECTOR && !expect_word(p, "of"))
+		return false;
+	if (!other->name_of)
+		return true;
+	type->at = p->next->at;
+	if (!expect_name(p, arena_print("the name of the %s", other->name_of), &name))
+		return false;
+	type->name = name.text;
+	return true;
+}
+
+static bool parse_type(struct parser *p, struct type *type)
+{
+	if (!parse_base_type(p, type))
+		return false;
 	if (!accept_kind(p, TOKEN_LEFT))
 		return true;
 	if (!expect_number(p, "the number of elements", &type->count) || !expect(p, TOKEN_RIGHT, "after it"))
@@ -301,24 +323,44 @@ static bool parse_type(struct parser *p, struct type *type)
 	return true;
 }
 
+/* A bound, negative only if the type is signed; kept as two's complement. */
+static bool parse_bound(struct parser *p, const struct field *field, const char *what, uint64_t *bound)
+{
+	const struct token *start = p->next;
+	bool negative = accept_kind(p, TOKEN_MINUS);
+	uint64_t most = negative ? 0 : UINT64_MAX;
+
+	if (field->type.is_signed)
+		most = (uint64_t)INT64_MAX + negative;
+	if (!expect_number(p, what, bound))
+		return false;
+	if (*bound > most) {
+		diagnose(p->list, start->at, "the bounds of '%s' do not fit its type", field->name);
+		return false;
+	}
+	if (negative)
+		*bound = -*bound;
+	return true;
+}
+
 static bool parse_range(struct parser *p, struct field *field)
 {
 	field->has_min = field->has_max = true;
-	return expect_signed_number(p, "the least value", &field->min) &&
+	return parse_bound(p, field, "the least value", &field->min) &&
 	       expect(p, TOKEN_RANGE, "between the ends of the range") &&
-	       expect_signed_number(p, "the greatest value", &field->max);
+	       parse_bound(p, field, "the greatest value", &field->max);
 }
 
 static bool parse_max(struct parser *p, struct field *field)
 {
 	field->has_max = true;
-	return expect_signed_number(p, "the greatest value", &field->max);
+	return parse_bound(p, field, "the greatest value", &field->max);
 }
 
 static bool parse_min(struct parser *p, struct field *field)
 {
 	field->has_min = true;
-	return expect_signed_number(p, "the least value", &field->min);
+	return parse_bound(p, field, "the least value", &field->min);
 }
 
 static bool parse_total(struct parser *p, struct field *field)
@@ -334,7 +376,8 @@ static bool parse_align(struct parser *p, struct field *field)
 	if (!expect_number(p, "an alignment", &field->align))
 		return false;
 	if (!field->align || (field->align & (field->align - 1))) {
-		diagnose(p->list, number->at, "align %llu is not a power of two", (unsigned long long)field->align);
+		diagnose(p->list, number->at, "align %llu is not a power of two",
+			 (unsigned long long)field->align);
 		return false;
 	}
 	return true;
@@ -385,48 +428,83 @@ static bool parse_offset(struct parser *p, struct field *field)
 	return expect_number(p, "an offset in bytes", &field->stated_offset);
 }
 
+/* What an attribute sets, so that none is set twice. `needs` may be repeated. */
+enum {
+	SETS_MIN = 1 << 0,
+	SETS_MAX = 1 << 1,
+	SETS_TOTAL = 1 << 2,
+	SETS_ALIGN = 1 << 3,
+	SETS_ZERO = 1 << 4,
+	SETS_FROM = 1 << 5,
+	SETS_SINCE = 1 << 6,
+	SETS_OPTIONAL = 1 << 7,
+	SETS_STATE = 1 << 8,
+	SETS_OFFSET = 1 << 9,
+};
+
 struct attribute_word {
 	const char *word;
 	bool (*parse)(struct parser *p, struct field *field);
+	unsigned sets;
 };
 
+/* clang-format off */
 static const struct attribute_word attribute_words[] = {
-	{ "range", parse_range }, { "max", parse_max },           { "min", parse_min },     { "total", parse_total },
-	{ "align", parse_align }, { "zero", parse_zero },         { "from", parse_from },   { "since", parse_field_since },
-	{ "needs", parse_needs }, { "optional", parse_optional }, { "while", parse_while },
+	{ "range", parse_range, SETS_MIN | SETS_MAX },
+	{ "max", parse_max, SETS_MAX },
+	{ "min", parse_min, SETS_MIN },
+	{ "total", parse_total, SETS_TOTAL },
+	{ "align", parse_align, SETS_ALIGN },
+	{ "zero", parse_zero, SETS_ZERO },
+	{ "from", parse_from, SETS_FROM },
+	{ "since", parse_field_since, SETS_SINCE },
+	{ "needs", parse_needs, 0 },
+	{ "optional", parse_optional, SETS_OPTIONAL },
+	{ "while", parse_while, SETS_STATE },
+	{ "@", parse_offset, SETS_OFFSET },
 };
+/* clang-format on */
 
 /*
- * The attributes after a type. A word ends them when what follows it shows that it is the next
- * field's name (`max : u32`); in a call, no item starts with an attribute's word.
+ * The attribute that starts here, or NULL. A word is none when what follows it shows that it is the
+ * next field's name (`max : u32`); in a call, no item starts with an attribute's word.
  */
+static const struct attribute_word *find_attribute(const struct parser *p)
+{
+	if (at_kind(p, TOKEN_AT))
+		return FIND_WORD(attribute_words, "@");
+	if (!at_kind(p, TOKEN_NAME) || p->next[1].kind == TOKEN_COLON)
+		return NULL;
+	return FIND_WORD(attribute_words, p->next->text);
+}
+
+/* The attributes after a type. */
 static bool parse_attributes(struct parser *p, struct field *field)
 {
+	const struct attribute_word *attribute;
+	unsigned set = 0;
+
 	field->bounds_at = p->next->at;
-	for (;;) {
-		if (accept_kind(p, TOKEN_AT)) {
-			if (!parse_offset(p, field))
-				return false;
-			continue;
+	while ((attribute = find_attribute(p))) {
+		if (set & attribute->sets) {
+			diagnose(p->list, p->next->at, "'%s' is stated twice for '%s'", attribute->word,
+				 field->name);
+			return false;
 		}
-		if (!at_kind(p, TOKEN_NAME) || p->next[1].kind == TOKEN_COLON)
-			return true;
-
-		const struct attribute_word *attribute = FIND_WORD(attribute_words, p->next->text);
-
-		if (!attribute)
-			return true;
+		set |= attribute->sets;
 		advance(p);
 		if (!attribute->parse(p, field))
 			return false;
 	}
+	return true;
 }
 
 /* `name : type attributes prose`, as a field and as an argument. */
 static bool parse_field(struct parser *p, const char *what, struct field *field)
 {
-	if (!expect_new_name(p, what, &field->name, &field->at) || !expect(p, TOKEN_COLON, "after the name") ||
-	    !parse_type(p, &field->type) || !parse_attributes(p, field))
+	if (!expect_new_name(p, what, &field->name, &field->at) ||
+	    !expect(p, TOKEN_COLON, arena_print("after '%s'", field->name)) || !parse_type(p, &field->type) ||
+	    !parse_attributes(p, field))
 		return false;
 	field->prose = accept_prose(p);
 	return true;
@@ -438,7 +516,8 @@ static bool parse_field(struct parser *p, const char *what, struct field *field)
 static bool parse_member(struct parser *p, const char *what, struct version since, struct member *member)
 {
 	member->since = since;
-	if (!expect_new_name(p, what, &member->name, &member->at) || !expect(p, TOKEN_EQUALS, "after the name") ||
+	if (!expect_new_name(p, what, &member->name, &member->at) ||
+	    !expect(p, TOKEN_EQUALS, arena_print("after '%s'", member->name)) ||
 	    !expect_number(p, "a value", &member->value) || !accept_since(p, &member->since))
 		return false;
 	member->prose = accept_prose(p);
@@ -496,7 +575,8 @@ static bool parse_handle_item(struct parser *p, void *owner)
 
 	if (!is_right && !accept_word(p, "state"))
 		return fail(p, "'right' or 'state'");
-	if (!parse_member(p, is_right ? "the name of a right" : "the name of a state", handle->since, &member))
+	if (!parse_member(p, is_right ? "the name of a right" : "the name of a state", handle->since,
+			  &member))
 		return false;
 	if (is_right)
 		*arena_push(handle->rights, handle->right_count) = member;
@@ -601,6 +681,8 @@ static bool parse_returns(struct parser *p, struct call *call)
 
 static bool parse_errors(struct parser *p, struct call *call)
 {
+	if (!once(p, call->error_count, "errors"))
+		return false;
 	do {
 		struct call_error error = { 0 };
 		struct name name;
@@ -683,8 +765,10 @@ static bool parse_crossings(struct parser *p, struct call *call)
 
 		if (!word)
 			break;
-		call->crossings |= word->bit;
 		advance(p);
+		if (!once(p, call->crossings & word->bit, word->word))
+			return false;
+		call->crossings |= word->bit;
 	}
 	return call->crossings || fail(p, "'trap', 'batch' or 'ring'");
 }
@@ -703,9 +787,10 @@ struct call_word {
 };
 
 static const struct call_word call_words[] = {
-	{ "in", parse_in },           { "out", parse_out },       { "inout", parse_inout }, { "returns", parse_returns },
-	{ "errors", parse_errors },   { "right", parse_right },   { "cost", parse_cost },   { "rate", parse_rate },
-	{ "crossings", parse_crossings }, { "async", parse_async },
+	{ "in", parse_in },           { "out", parse_out },       { "inout", parse_inout },
+	{ "returns", parse_returns }, { "errors", parse_errors }, { "right", parse_right },
+	{ "cost", parse_cost },       { "rate", parse_rate },     { "crossings", parse_crossings },
+	{ "async", parse_async },
 };
 
 static bool parse_call_item(struct parser *p, void *owner)
@@ -778,26 +863,37 @@ struct declaration_word {
 };
 
 static const struct declaration_word declaration_words[] = {
-	{ "section", parse_section }, { "enum", parse_enum },     { "flags", parse_flags }, { "handle", parse_handle },
-	{ "struct", parse_struct },   { "call", parse_call },     { "profile", parse_profile },
+	{ "section", parse_section }, { "enum", parse_enum },     { "flags", parse_flags },
+	{ "handle", parse_handle },   { "struct", parse_struct }, { "call", parse_call },
+	{ "profile", parse_profile },
 };
+
+static const struct declaration_word *find_declaration(const struct parser *p)
+{
+	return at_kind(p, TOKEN_NAME) ? FIND_WORD(declaration_words, p->next->text) : NULL;
+}
 
 static bool at_declaration(const struct parser *p)
 {
-	return at_kind(p, TOKEN_NAME) && p->next->at.column == 1 && p->next[1].kind != TOKEN_COLON &&
-	       FIND_WORD(declaration_words, p->next->text);
+	const struct token *token = p->next;
+
+	if (!find_declaration(p) || token->at.column != 1 || token[1].kind != TOKEN_NAME)
+		return false;
+	/* In a profile, such words may be names of sections; only names follow then, up to its end. */
+	while (token->kind == TOKEN_NAME || token->kind == TOKEN_DOT)
+		token++;
+	return token->kind != TOKEN_CLOSE;
 }
 
 static void skip_declaration(struct parser *p)
 {
-	while (!at_kind(p, TOKEN_END) && !at_declaration(p))
+	while (!at_kind(p, TOKEN_END) && !(find_declaration(p) && p->next->at.column == 1))
 		advance(p);
 }
 
 static bool parse_declaration(struct parser *p)
 {
-	const struct declaration_word *word =
-		at_kind(p, TOKEN_NAME) ? FIND_WORD(declaration_words, p->next->text) : NULL;
+	const struct declaration_word *word = find_declaration(p);
 
 	if (at_word(p, "abi")) {
 		diagnose(p->list, p->next->at, "a second 'abi'; a contract has one, at its start");
@@ -813,7 +909,8 @@ static bool parse_abi(struct parser *p)
 {
 	struct contract *contract = p->contract;
 
-	if (!expect_word(p, "abi") || !expect_new_name(p, "the name of the ABI", &contract->name, &contract->at) ||
+	if (!expect_word(p, "abi") ||
+	    !expect_new_name(p, "the name of the ABI", &contract->name, &contract->at) ||
 	    !expect_version(p, &contract->version))
 		return false;
 	contract->draft = accept_word(p, "draft");
