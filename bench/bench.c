@@ -20,7 +20,8 @@ enum { BENCHMARKS = sizeof benchmarks / sizeof *benchmarks, EXIT_USAGE = 2 };
 
 static void print_usage(FILE *to)
 {
-	fputs("usage: postern bench NAME [--json]\n\nMeasures on this machine, in this run.\n\nbenchmarks:\n", to);
+	fputs("usage: postern bench NAME [--json]\n\nMeasures on this machine, in this run.\n\nbenchmarks:\n",
+	      to);
 	for (size_t i = 0; i < BENCHMARKS; i++)
 		fprintf(to, "  %-8s %s\n", benchmarks[i].name, benchmarks[i].what);
 }
@@ -38,7 +39,9 @@ int command_bench(int argc, char **argv)
 			return benchmarks[i].run(argc - 1, argv + 1);
 	}
 	if (argc > 1)
-		fprintf(stderr, "postern: bench: no such benchmark: %s\n", name);
+		fprintf(stderr, "postern bench: no such benchmark: %s\n", name);
+	else
+		fprintf(stderr, "postern bench: which benchmark?\n");
 	print_usage(stderr);
 	return EXIT_USAGE;
 }

@@ -81,13 +81,14 @@ static void run_getppid(void *context, uint64_t count)
 static void must(int64_t result, int64_t wanted)
 {
 	if (result != wanted) {
-		fprintf(stderr, "postern: bench gate: a call answered %lld, not %lld\n", (long long)result,
+		fprintf(stderr, "postern bench gate: a call answered %lld, not %lld\n", (long long)result,
 			(long long)wanted);
 		exit(EXIT_FAILURE);
 	}
 }
 
-static void call_often(struct bench *bench, uint64_t number, const uint64_t args[6], int64_t wanted, uint64_t count)
+static void call_often(struct bench *bench, uint64_t number, const uint64_t args[6], int64_t wanted,
+		       uint64_t count)
 {
 	while (count--)
 		must(gate_call(bench->vm, bench->vcpu, number, args), wanted);
@@ -132,8 +133,8 @@ static void run_segments(void *context, uint64_t count)
 
 	for (unsigned i = 0; i < SEGMENTS; i++)
 		segments[i] = (struct postern_segment){ .address = 0x20000 + 0x1000 * i, .length = 4096 };
-	call_often(bench, POSTERN_CALL_BLOCK_WRITE, (const uint64_t[6]){ bench->device, 0, SEGMENTS_AT, SEGMENTS },
-		   SEGMENTS * 4096, count);
+	call_often(bench, POSTERN_CALL_BLOCK_WRITE,
+		   (const uint64_t[6]){ bench->device, 0, SEGMENTS_AT, SEGMENTS }, SEGMENTS * 4096, count);
 }
 
 /* The entries stay as they are; only the indices move, as a guest that writes the same batch again would. */
@@ -143,7 +144,8 @@ static void run_batch(void *context, uint64_t count)
 
 	while (count--) {
 		memory_store_release_u32(&bench->guest->submit_tail, bench->guest->submit_tail + BATCH);
-		must(gate_call(bench->vm, bench->vcpu, POSTERN_CALL_RING_ENTER, (const uint64_t[6]){ BATCH }), BATCH);
+		must(gate_call(bench->vm, bench->vcpu, POSTERN_CALL_RING_ENTER, (const uint64_t[6]){ BATCH }),
+		     BATCH);
 		memory_store_release_u32(&bench->guest->complete_head, bench->guest->complete_head + BATCH);
 	}
 }
@@ -175,7 +177,8 @@ static int create(struct bench *bench)
 	if (error)
 		return error;
 	bench->vcpu = gate_vcpu(bench->vm, 0);
-	return gate_handle_open(bench->vm, ABI_HANDLE_BLOCK, bench, NULL, POSTERN_BLOCK_RIGHT_WRITE, 0, &bench->device);
+	return gate_handle_open(bench->vm, ABI_HANDLE_BLOCK, bench, NULL, POSTERN_BLOCK_RIGHT_WRITE, 0,
+				&bench->device);
 }
 
 static void create_ring(struct bench *bench)
@@ -200,25 +203,26 @@ static void print_table(const struct measure_case *cases, size_t count)
 	double pointer = measure_find(cases, count, "pointer")->nanoseconds;
 	double getppid_time = measure_find(cases, count, "getppid")->nanoseconds;
 
-	printf("%-46s %9s %9s %9s %10s %10s\n", "the host's side of a call", "median ns", "least", "most", "x pointer",
-	       "x getppid");
+	printf("%-46s %9s %9s %9s %10s %10s\n", "the host's side of a call", "median ns", "least", "most",
+	       "x pointer", "x getppid");
 	for (size_t i = 0; i < count; i++)
-		printf("%-46s %9.2f %9.2f %9.2f %10.2f %10.3f\n", cases[i].what, cases[i].nanoseconds, cases[i].least,
-		       cases[i].most, cases[i].nanoseconds / pointer, cases[i].nanoseconds / getppid_time);
+		printf("%-46s %9.2f %9.2f %9.2f %10.2f %10.3f\n", cases[i].what, cases[i].nanoseconds,
+		       cases[i].least, cases[i].most, cases[i].nanoseconds / pointer,
+		       cases[i].nanoseconds / getppid_time);
 	printf("medians of %d interleaved rounds of about %d ms each\n", ROUNDS, MILLISECONDS);
 }
 
 static int print_json(const struct measure_case *cases, size_t count)
 {
 	json_t *list = json_array();
-	json_t *whole = json_pack("{s:s, s:i, s:i, s:o}", "benchmark", "gate", "rounds", ROUNDS, "milliseconds",
-				  MILLISECONDS, "cases", list);
+	json_t *whole = json_pack("{s:s, s:i, s:i, s:o}", "benchmark", "gate", "rounds", ROUNDS,
+				  "milliseconds", MILLISECONDS, "cases", list);
 	int error;
 
 	for (size_t i = 0; i < count; i++)
-		json_array_append_new(list, json_pack("{s:s, s:s, s:f, s:f, s:f}", "name", cases[i].name, "what",
-						      cases[i].what, "ns", cases[i].nanoseconds, "least_ns",
-						      cases[i].least, "most_ns", cases[i].most));
+		json_array_append_new(list, json_pack("{s:s, s:s, s:f, s:f, s:f}", "name", cases[i].name,
+						      "what", cases[i].what, "ns", cases[i].nanoseconds,
+						      "least_ns", cases[i].least, "most_ns", cases[i].most));
 	error = json_dumpf(whole, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
 	putchar('\n');
 	json_decref(whole);
@@ -233,27 +237,38 @@ int bench_gate(int argc, char **argv)
 		{ .name = "pointer", .what = "function call through a pointer", .run = run_pointer },
 		{ .name = "getppid", .what = "getppid, a system call of the host", .run = run_getppid },
 		{ .name = "null", .what = "null call", .run = run_null, .context = &bench },
-		{ .name = "null_timed", .what = "null call, its time measured (--stats)", .run = run_timed,
+		{ .name = "null_timed",
+		  .what = "null call, its time measured (--stats)",
+		  .run = run_timed,
 		  .context = &bench },
-		{ .name = "struct_in", .what = "extensible struct of 40 bytes in", .run = run_struct_in,
+		{ .name = "struct_in",
+		  .what = "extensible struct of 40 bytes in",
+		  .run = run_struct_in,
 		  .context = &bench },
-		{ .name = "struct_out", .what = "extensible struct of 32 bytes in and out", .run = run_struct_out,
+		{ .name = "struct_out",
+		  .what = "extensible struct of 24 bytes in and out",
+		  .run = run_struct_out,
 		  .context = &bench },
-		{ .name = "segments", .what = "handle and vector of 16 segments in", .run = run_segments,
+		{ .name = "segments",
+		  .what = "handle and vector of 16 segments in",
+		  .run = run_segments,
 		  .context = &bench },
-		{ .name = "batch", .what = "null call in a batch of 256, per entry", .run = run_batch,
-		  .context = &bench, .per_run = BATCH },
+		{ .name = "batch",
+		  .what = "null call in a batch of 256, per entry",
+		  .run = run_batch,
+		  .context = &bench,
+		  .per_run = BATCH },
 	};
 	const size_t count = sizeof cases / sizeof *cases;
 	int error;
 
 	if (argc > 2 || (argc == 2 && !json)) {
-		fprintf(stderr, "postern: bench gate: takes no argument but --json\n");
+		fprintf(stderr, "postern bench gate: takes no argument but --json\n");
 		return EXIT_USAGE;
 	}
 	error = create(&bench);
 	if (error) {
-		fprintf(stderr, "postern: bench gate: cannot make a VM: %s\n", strerror(-error));
+		fprintf(stderr, "postern bench gate: cannot make a VM: %s\n", strerror(-error));
 		return EXIT_FAILURE;
 	}
 	create_ring(&bench);
@@ -264,5 +279,5 @@ int bench_gate(int argc, char **argv)
 		print_table(cases, count);
 	gate_destroy(bench.vm);
 	memory_destroy(&bench.memory);
-	return error || fflush(stdout) || ferror(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
+	return error ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -11,15 +11,15 @@
 #include <stdint.h>
 
 struct measure_case {
-	const char *name;      /* for machines: lower case, no blanks */
-	const char *what;      /* for people */
+	const char *name;                           /* for machines: lower case, no blanks */
+	const char *what;                           /* for people */
 	void (*run)(void *context, uint64_t count); /* does the operation count times */
 	void *context;
-	uint64_t per_run;      /* operations that one count stands for; 0 means 1 */
+	uint64_t per_run; /* operations that one count stands for; 0 means 1 */
 	/* Set by measure(). */
-	double nanoseconds;    /* an operation, median of the rounds */
-	double least;          /* the same, fastest round */
-	double most;           /* slowest */
+	double nanoseconds; /* an operation, median of the rounds */
+	double least;       /* the same, fastest round */
+	double most;        /* slowest */
 };
 
 /* Runs each case for about milliseconds in each of rounds (odd) rounds. */

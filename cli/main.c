@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* main.c - postern(1): finds the command in a table, runs it, and answers for what it wrote to stdout. */
+#include "bench.h"
 #include "command.h"
 #include "nearest.h"
 
@@ -20,6 +21,7 @@ struct command {
 static const struct command commands[] = {
 	{ "abi", command_abi, "[--json] [NAME]...",
 	  "show the contract between guest and host, or parts of it" },
+	{ "bench", command_bench, "NAME [--json]", "measure on this machine, in this run" },
 };
 
 enum { COMMANDS = sizeof commands / sizeof *commands };

@@ -26,15 +26,15 @@ struct engine_vcpu;
 #define ENGINE_MAX_VCPUS 64
 
 enum engine_exit_kind {
-	ENGINE_EXIT_HYPERCALL,   /* answer: hypercall.result */
-	ENGINE_EXIT_PORT,        /* answer: port.value, if it was read */
-	ENGINE_EXIT_MMIO,        /* answer: mmio.value, if it was read */
-	ENGINE_EXIT_HALT,        /* the guest executed HLT: it idles until an interrupt */
-	ENGINE_EXIT_CPUID,       /* answer: cpuid.eax to edx */
-	ENGINE_EXIT_MSR,         /* answer: msr.value, if it was read */
-	ENGINE_EXIT_TSC,         /* answer: tsc.value */
-	ENGINE_EXIT_EXCEPTION,   /* the guest has no entry for it; registers by engine_get_state() */
-	ENGINE_EXIT_SHUTDOWN,    /* the vCPU cannot go on: a fault while entering a fault's entry, or the end of its process */
+	ENGINE_EXIT_HYPERCALL, /* answer: hypercall.result */
+	ENGINE_EXIT_PORT,      /* answer: port.value, if it was read */
+	ENGINE_EXIT_MMIO,      /* answer: mmio.value, if it was read */
+	ENGINE_EXIT_HALT,      /* the guest executed HLT: it idles until an interrupt */
+	ENGINE_EXIT_CPUID,     /* answer: cpuid.eax to edx */
+	ENGINE_EXIT_MSR,       /* answer: msr.value, if it was read */
+	ENGINE_EXIT_TSC,       /* answer: tsc.value */
+	ENGINE_EXIT_EXCEPTION, /* the guest has no entry for it; registers by engine_get_state() */
+	ENGINE_EXIT_SHUTDOWN, /* the vCPU cannot go on: a fault while entering a fault's entry, or the end of its process */
 	ENGINE_EXIT_INTERRUPTED, /* engine_kick(), or a signal to the thread */
 	ENGINE_EXITS
 };
@@ -72,8 +72,8 @@ struct engine_exit {
 			uint64_t value;
 		} tsc;
 		struct {
-			uint8_t vector; /* of the processor's exception */
-			uint32_t error; /* its error code, or 0 */
+			uint8_t vector;   /* of the processor's exception */
+			uint32_t error;   /* its error code, or 0 */
 			uint64_t address; /* that faulted, or 0 */
 		} exception;
 	};
@@ -97,9 +97,9 @@ struct engine_callbacks {
 
 struct engine_config {
 	struct guest_memory *memory;
-	unsigned vcpus;              /* 1 to ENGINE_MAX_VCPUS */
-	const uint64_t *vcpu_pages;  /* guest-physical address of each vCPU's page */
-	bool trap_tsc;               /* reading the time-stamp counter is an exit, where the engine can make it one */
+	unsigned vcpus;             /* 1 to ENGINE_MAX_VCPUS */
+	const uint64_t *vcpu_pages; /* guest-physical address of each vCPU's page */
+	bool trap_tsc; /* reading the time-stamp counter is an exit, where the engine can make it one */
 };
 
 /*

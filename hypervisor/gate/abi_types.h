@@ -25,8 +25,9 @@ struct gate_place {
 
 /* One hypercall. What a call needs on its way comes first. */
 struct abi_call {
-	int64_t (*call)(struct gate_frame *frame, const uint64_t args[6]); /* takes, checks, calls the handler */
-	void (*give)(struct gate_frame *frame); /* writes out structs; NULL: there are none */
+	int64_t (*call)(struct gate_frame *frame,
+			const uint64_t args[6]); /* takes, checks, calls the handler */
+	void (*give)(struct gate_frame *frame);  /* writes out structs; NULL: there are none */
 	uint16_t number;
 	uint8_t since;     /* minor version */
 	uint8_t crossings; /* 1 << enum gate_crossing */

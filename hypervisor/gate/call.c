@@ -10,9 +10,9 @@ static const struct {
 	const char *name;
 	int error;
 } refusals[GATE_REFUSALS] = {
-	[GATE_UNKNOWN] = { "unknown call", -ENOSYS },       [GATE_DENIED] = { "not permitted", -EPERM },
-	[GATE_MALFORMED] = { "malformed", -EINVAL },        [GATE_FAULT] = { "memory not owned", -EFAULT },
-	[GATE_TOO_BIG] = { "struct too large", -E2BIG },    [GATE_BAD_HANDLE] = { "bad handle", -EBADF },
+	[GATE_UNKNOWN] = { "unknown call", -ENOSYS },        [GATE_DENIED] = { "not permitted", -EPERM },
+	[GATE_MALFORMED] = { "malformed", -EINVAL },         [GATE_FAULT] = { "memory not owned", -EFAULT },
+	[GATE_TOO_BIG] = { "struct too large", -E2BIG },     [GATE_BAD_HANDLE] = { "bad handle", -EBADF },
 	[GATE_NO_RIGHT] = { "handle lacks right", -EACCES }, [GATE_BAD_STATE] = { "wrong state", -EBUSY },
 	[GATE_LIMIT] = { "limit reached", -EAGAIN },
 };
@@ -83,8 +83,8 @@ static void trace(const struct gate_vm *vm, const struct gate_frame *frame, unsi
 }
 
 /* The slow path: the call is turned away, or is watched. */
-int64_t gate_serve_obstructed(struct gate_lane *lane, struct gate_frame *frame, unsigned ordinal, uint64_t number,
-			      const uint64_t args[6], uint8_t obstacles)
+int64_t gate_serve_obstructed(struct gate_lane *lane, struct gate_frame *frame, unsigned ordinal,
+			      uint64_t number, const uint64_t args[6], uint8_t obstacles)
 {
 	struct gate_vm *vm = frame->vm;
 	bool timed = atomic_load_explicit(&vm->timed, memory_order_relaxed);
@@ -118,7 +118,8 @@ int64_t gate_finish_pending(struct gate_lane *lane, struct gate_frame *frame)
 	int64_t result = gate_finish(lane, frame, frame->result);
 
 	if (gate_unlikely(frame->vm->trace != NULL))
-		trace(frame->vm, frame, frame->ordinal, abi_calls[frame->ordinal].number, NULL, false, result);
+		trace(frame->vm, frame, frame->ordinal, abi_calls[frame->ordinal].number, NULL, false,
+		      result);
 	return result;
 }
 

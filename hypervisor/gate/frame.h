@@ -23,7 +23,7 @@ struct gate_slot {
 	/* Generation in bits 32 and up, GATE_SLOT_OPEN, and the number of calls that use the object below it. */
 	_Atomic uint64_t word;
 	_Atomic uint32_t state; /* written by handlers, with gate_handle_change() */
-	uint32_t rights;        /* this and the rest: written before the slot opens, constant until it is free */
+	uint32_t rights; /* this and the rest: written before the slot opens, constant until it is free */
 	void *object;
 	void (*release)(void *object);
 };
@@ -47,9 +47,9 @@ struct gate_frame {
 	struct gate_vcpu *vcpu;
 	uint8_t ordinal;
 	uint8_t crossing;
-	bool quiet;  /* no completion is wanted if the call succeeds */
+	bool quiet;   /* no completion is wanted if the call succeeds */
 	bool refused; /* the decoder, not the handler, answered */
-	bool pooled; /* belongs to the vCPU's pool */
+	bool pooled;  /* belongs to the vCPU's pool */
 	uint8_t held_count;
 	int state_error; /* errno for the first object that is in another state than its call needs */
 	uint64_t token;
@@ -123,7 +123,8 @@ struct gate_vm {
 /* Adds to a figure that only this thread writes; no locked instruction. */
 static inline void gate_count(_Atomic uint64_t *counter, uint64_t more)
 {
-	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + more, memory_order_relaxed);
+	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + more,
+			      memory_order_relaxed);
 }
 
 /* A result that means failure; GATE_PENDING is none. */
@@ -144,8 +145,8 @@ static inline unsigned gate_ordinal(uint64_t number)
 }
 
 /* Parts of gate_serve() and gate_finish() that are seldom needed. */
-int64_t gate_serve_obstructed(struct gate_lane *lane, struct gate_frame *frame, unsigned ordinal, uint64_t number,
-			      const uint64_t args[6], uint8_t obstacles);
+int64_t gate_serve_obstructed(struct gate_lane *lane, struct gate_frame *frame, unsigned ordinal,
+			      uint64_t number, const uint64_t args[6], uint8_t obstacles);
 void gate_count_error(struct gate_lane *lane, const struct gate_frame *frame, int64_t result);
 void gate_drop_handles(struct gate_frame *frame);
 
@@ -164,7 +165,8 @@ static inline int64_t gate_finish(struct gate_lane *lane, struct gate_frame *fra
 }
 
 /* The decoder and the handler that it calls; nothing stands in the call's way. */
-static inline int64_t gate_run(struct gate_lane *lane, struct gate_frame *frame, unsigned ordinal, const uint64_t args[6])
+static inline int64_t gate_run(struct gate_lane *lane, struct gate_frame *frame, unsigned ordinal,
+			       const uint64_t args[6])
 {
 	int64_t result;
 
@@ -175,8 +177,8 @@ static inline int64_t gate_run(struct gate_lane *lane, struct gate_frame *frame,
 }
 
 /* Serves a call on a lane, from obstacles to outputs. frame is the lane's or a pooled one. */
-static inline int64_t gate_serve(struct gate_lane *lane, struct gate_frame *frame, unsigned ordinal, uint64_t number,
-				 const uint64_t args[6])
+static inline int64_t gate_serve(struct gate_lane *lane, struct gate_frame *frame, unsigned ordinal,
+				 uint64_t number, const uint64_t args[6])
 {
 	uint8_t obstacles = frame->vm->obstacles[frame->crossing][ordinal];
 

@@ -34,7 +34,8 @@ struct timespec gate_host_time(const struct gate_vm *vm, uint64_t nanoseconds)
 
 	if (__builtin_add_overflow(nanoseconds, vm->created_at, &time))
 		time = UINT64_MAX;
-	return (struct timespec){ .tv_sec = (time_t)(time / NANOSECONDS), .tv_nsec = (long)(time % NANOSECONDS) };
+	return (struct timespec){ .tv_sec = (time_t)(time / NANOSECONDS),
+				  .tv_nsec = (long)(time % NANOSECONDS) };
 }
 
 /* ---- obstacles ---- */
@@ -275,7 +276,8 @@ static void add_lane(const struct gate_lane *lane, struct gate_count *counts, st
 	for (unsigned i = 0; i < ABI_CALLS; i++) {
 		counts[i].calls += atomic_load_explicit(&lane->counters[i].calls, memory_order_relaxed);
 		counts[i].failed += atomic_load_explicit(&lane->counters[i].failed, memory_order_relaxed);
-		counts[i].nanoseconds += atomic_load_explicit(&lane->counters[i].nanoseconds, memory_order_relaxed);
+		counts[i].nanoseconds +=
+			atomic_load_explicit(&lane->counters[i].nanoseconds, memory_order_relaxed);
 	}
 	for (unsigned i = 0; i < GATE_REFUSALS; i++)
 		stats->refused[i] += atomic_load_explicit(&lane->refused[i], memory_order_relaxed);

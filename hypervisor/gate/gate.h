@@ -46,7 +46,8 @@ enum gate_refusal {
 struct gate_count {
 	uint64_t calls;  /* all of them */
 	uint64_t failed; /* of those, answered with an error */
-	uint64_t nanoseconds; /* in the gate and its handlers, while timing is on; async calls until they pend */
+	uint64_t
+		nanoseconds; /* in the gate and its handlers, while timing is on; async calls until they pend */
 };
 
 /* A moment's figures. They are read while the VM runs, so sums may be a few calls apart. */
@@ -60,11 +61,12 @@ struct gate_stats {
 struct gate_trace {
 	const struct gate_vcpu *vcpu;
 	enum gate_crossing crossing;
-	unsigned ordinal;         /* enum abi_ordinal */
-	uint64_t number;          /* as the guest gave it */
-	const uint64_t *args;     /* the six registers; NULL for an async call that had pended */
-	const union abi_args *checked; /* the copies that the handler got; NULL if the gate turned the call away */
-	int64_t result;           /* or GATE_PENDING */
+	unsigned ordinal;     /* enum abi_ordinal */
+	uint64_t number;      /* as the guest gave it */
+	const uint64_t *args; /* the six registers; NULL for an async call that had pended */
+	const union abi_args
+		*checked; /* the copies that the handler got; NULL if the gate turned the call away */
+	int64_t result;   /* or GATE_PENDING */
 };
 
 typedef void gate_trace_hook(void *context, const struct gate_trace *trace);

@@ -22,7 +22,8 @@ static postern_handle_t make_handle(enum abi_handle_kind kind, uint32_t index, u
 }
 
 /* The slot that a handle could name, or NULL; and what its word must have. */
-static struct gate_slot *slot_of(struct gate_vm *vm, enum abi_handle_kind kind, uint64_t handle, uint64_t *wanted)
+static struct gate_slot *slot_of(struct gate_vm *vm, enum abi_handle_kind kind, uint64_t handle,
+				 uint64_t *wanted)
 {
 	struct gate_handles *table = &vm->handles[kind];
 	uint64_t within = memory_within(table->capacity, handle & 0xffff, 1);
@@ -59,9 +60,11 @@ static void slot_free(struct gate_vm *vm, enum abi_handle_kind kind, struct gate
 	void *object = slot->object;
 	uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
 
-	atomic_store_explicit(&slot->word, (word + SLOT_NEXT_GENERATION) & SLOT_GENERATION, memory_order_relaxed);
+	atomic_store_explicit(&slot->word, (word + SLOT_NEXT_GENERATION) & SLOT_GENERATION,
+			      memory_order_relaxed);
 	pthread_mutex_lock(&table->mutex);
-	table->free[(table->free_first + table->free_count++) % table->capacity] = (uint16_t)(slot - table->slots);
+	table->free[(table->free_first + table->free_count++) % table->capacity] =
+		(uint16_t)(slot - table->slots);
 	pthread_mutex_unlock(&table->mutex);
 	if (release)
 		release(object);
@@ -75,8 +78,8 @@ static void slot_leave(struct gate_vm *vm, enum abi_handle_kind kind, struct gat
 		slot_free(vm, kind, slot);
 }
 
-int gate_handle_open(struct gate_vm *vm, enum abi_handle_kind kind, void *object, void (*release)(void *object),
-		     uint32_t rights, uint32_t state, postern_handle_t *handle)
+int gate_handle_open(struct gate_vm *vm, enum abi_handle_kind kind, void *object,
+		     void (*release)(void *object), uint32_t rights, uint32_t state, postern_handle_t *handle)
 {
 	struct gate_handles *table = &vm->handles[kind];
 	struct gate_slot *slot = NULL;
@@ -135,8 +138,8 @@ bool gate_handle_change(struct gate_vm *vm, enum abi_handle_kind kind, postern_h
 	return changed;
 }
 
-unsigned gate_take_handle(struct gate_frame *frame, uint64_t value, enum abi_handle_kind kind, uint32_t rights,
-			  uint32_t state, int state_error, void **object)
+unsigned gate_take_handle(struct gate_frame *frame, uint64_t value, enum abi_handle_kind kind,
+			  uint32_t rights, uint32_t state, int state_error, void **object)
 {
 	uint64_t wanted;
 	struct gate_slot *slot;
@@ -169,8 +172,8 @@ unsigned gate_take_optional_handle(struct gate_frame *frame, uint64_t value, enu
 	return gate_take_handle(frame, value, kind, rights, state, state_error, object);
 }
 
-int gate_handle_find(struct gate_frame *frame, enum abi_handle_kind kind, postern_handle_t handle, uint32_t rights,
-		     void **object)
+int gate_handle_find(struct gate_frame *frame, enum abi_handle_kind kind, postern_handle_t handle,
+		     uint32_t rights, void **object)
 {
 	unsigned wrong;
 

@@ -16,8 +16,9 @@
  *
  * Errors: -EAGAIN when the VM has the kind's maximum open.
  */
-int gate_handle_open(struct gate_vm *vm, enum abi_handle_kind kind, void *object, void (*release)(void *object),
-		     uint32_t rights, uint32_t state, postern_handle_t *handle);
+int gate_handle_open(struct gate_vm *vm, enum abi_handle_kind kind, void *object,
+		     void (*release)(void *object), uint32_t rights, uint32_t state,
+		     postern_handle_t *handle);
 
 /* Closes a handle: it is not found any more from here on. Errors: -EBADF. */
 int gate_handle_close(struct gate_vm *vm, enum abi_handle_kind kind, postern_handle_t handle);
@@ -35,7 +36,7 @@ bool gate_handle_change(struct gate_vm *vm, enum abi_handle_kind kind, postern_h
  * Finds the object of a handle that came inside a struct, and keeps it alive until the frame's call is
  * complete. Errors: -EBADF, -EACCES.
  */
-int gate_handle_find(struct gate_frame *frame, enum abi_handle_kind kind, postern_handle_t handle, uint32_t rights,
-		     void **object);
+int gate_handle_find(struct gate_frame *frame, enum abi_handle_kind kind, postern_handle_t handle,
+		     uint32_t rights, void **object);
 
 #endif

@@ -57,7 +57,8 @@ int gate_policy_allow(struct gate_policy *policy, const char *list, char *error,
 		struct word word = { list + take_away, strcspn(list + take_away, ",") };
 
 		if (!apply(&changed, &word, !take_away)) {
-			snprintf(error, error_size, "'%.*s' is no profile, section or call", (int)word.length, word.text);
+			snprintf(error, error_size, "'%.*s' is no profile, section or call", (int)word.length,
+				 word.text);
 			return -EINVAL;
 		}
 		list = word.text + word.length;

@@ -20,7 +20,7 @@ bool gate_rate_take(struct gate_vm *vm)
 		next = (full_at > now ? full_at : now) + vm->rate_interval;
 		if (next - now > vm->rate_depth)
 			return false;
-	} while (!atomic_compare_exchange_weak_explicit(&vm->rate_full_at, &full_at, next, memory_order_relaxed,
-							memory_order_relaxed));
+	} while (!atomic_compare_exchange_weak_explicit(&vm->rate_full_at, &full_at, next,
+							memory_order_relaxed, memory_order_relaxed));
 	return true;
 }

@@ -75,7 +75,8 @@ static void publish(struct gate_vcpu *vcpu)
 
 static inline void write_completion(struct gate_ring *ring, uint64_t token, int64_t result)
 {
-	struct postern_ring_completion *at = &ring->completions[ring->complete_tail & (ring->complete_size - 1)];
+	struct postern_ring_completion *at =
+		&ring->completions[ring->complete_tail & (ring->complete_size - 1)];
 
 	memory_store_u64(&at->token, token);
 	memory_store_u64(&at->result, (uint64_t)result);
@@ -136,8 +137,8 @@ void gate_ring_complete(struct gate_frame *frame)
 	struct gate_ring *ring = &vcpu->ring;
 
 	frame->next = atomic_load_explicit(&ring->completed, memory_order_relaxed);
-	while (!atomic_compare_exchange_weak_explicit(&ring->completed, &frame->next, frame, memory_order_seq_cst,
-						      memory_order_relaxed))
+	while (!atomic_compare_exchange_weak_explicit(&ring->completed, &frame->next, frame,
+						      memory_order_seq_cst, memory_order_relaxed))
 		;
 	if (try_own(ring))
 		disown(vcpu);

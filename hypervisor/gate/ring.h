@@ -28,7 +28,8 @@ struct gate_ring {
 
 	bool active;
 	bool polled;
-	_Atomic bool broken;    /* the poller found indices that make no sense; the guest has to close the ring */
+	_Atomic bool
+		broken; /* the poller found indices that make no sense; the guest has to close the ring */
 	uint32_t submit_size;   /* entries, a power of two */
 	uint32_t complete_size; /* completions, a power of two */
 	/* In guest memory. What the host wrote there is never read back: the guest may have changed it. */

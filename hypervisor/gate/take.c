@@ -43,8 +43,8 @@ struct caller {
 };
 
 /* The rules for extensible structs, in docs/contract.md. */
-static unsigned find_struct(struct gate_frame *frame, uint64_t address, size_t first, size_t known, unsigned access,
-			    struct caller *caller)
+static unsigned find_struct(struct gate_frame *frame, uint64_t address, size_t first, size_t known,
+			    unsigned access, struct caller *caller)
 {
 	const struct guest_memory *memory = frame->vm->memory;
 	struct iovec span;
@@ -113,8 +113,8 @@ void gate_give_struct(const struct gate_place *place, const void *copy)
 	memory_store_words(place->host + 8, from + 8, place->size / 8 - 1);
 }
 
-unsigned gate_take_vector(struct gate_frame *frame, uint64_t address, uint64_t count, uint32_t min, uint32_t max,
-			  size_t each, void *copy, uint32_t *taken)
+unsigned gate_take_vector(struct gate_frame *frame, uint64_t address, uint64_t count, uint32_t min,
+			  uint32_t max, size_t each, void *copy, uint32_t *taken)
 {
 	struct iovec span;
 
@@ -128,8 +128,8 @@ unsigned gate_take_vector(struct gate_frame *frame, uint64_t address, uint64_t c
 	return 0;
 }
 
-unsigned gate_take_bytes(struct gate_frame *frame, uint64_t address, uint64_t length, uint32_t min, uint32_t max,
-			 void *copy, uint32_t *taken)
+unsigned gate_take_bytes(struct gate_frame *frame, uint64_t address, uint64_t length, uint32_t min,
+			 uint32_t max, void *copy, uint32_t *taken)
 {
 	*taken = 0;
 	if (length < min || length > max)
@@ -140,8 +140,8 @@ unsigned gate_take_bytes(struct gate_frame *frame, uint64_t address, uint64_t le
 	return 0;
 }
 
-unsigned gate_take_string(struct gate_frame *frame, uint64_t address, uint64_t length, uint32_t min, uint32_t max,
-			  char *copy, uint32_t *taken)
+unsigned gate_take_string(struct gate_frame *frame, uint64_t address, uint64_t length, uint32_t min,
+			  uint32_t max, char *copy, uint32_t *taken)
 {
 	unsigned wrong = gate_take_bytes(frame, address, length, min, max, copy, taken);
 
@@ -151,16 +151,18 @@ unsigned gate_take_string(struct gate_frame *frame, uint64_t address, uint64_t l
 	return wrong;
 }
 
-unsigned gate_take_buffer(struct gate_frame *frame, uint64_t address, uint64_t length, uint32_t min, uint32_t max,
-			  unsigned access, struct iovec *span)
+unsigned gate_take_buffer(struct gate_frame *frame, uint64_t address, uint64_t length, uint32_t min,
+			  uint32_t max, unsigned access, struct iovec *span)
 {
 	if (length < min || length > max)
 		return GATE_WRONG_MALFORMED;
-	return memory_span(frame->vm->memory, (gpa_t){ address }, length, access, span) ? 0 : GATE_WRONG_FAULT;
+	return memory_span(frame->vm->memory, (gpa_t){ address }, length, access, span) ? 0
+											: GATE_WRONG_FAULT;
 }
 
-unsigned gate_take_segments(struct gate_frame *frame, uint64_t address, uint64_t count, uint32_t min, uint32_t max,
-			    uint64_t total, unsigned access, struct iovec *spans, uint32_t *taken, uint64_t *bytes)
+unsigned gate_take_segments(struct gate_frame *frame, uint64_t address, uint64_t count, uint32_t min,
+			    uint32_t max, uint64_t total, unsigned access, struct iovec *spans,
+			    uint32_t *taken, uint64_t *bytes)
 {
 	const struct guest_memory *memory = frame->vm->memory;
 	struct iovec array;
@@ -171,12 +173,14 @@ unsigned gate_take_segments(struct gate_frame *frame, uint64_t address, uint64_t
 	*bytes = 0;
 	if (count < min || count > max || address % 8)
 		return GATE_WRONG_MALFORMED;
-	if (!memory_span(memory, (gpa_t){ address }, count * sizeof(struct postern_segment), MEMORY_READ, &array))
+	if (!memory_span(memory, (gpa_t){ address }, count * sizeof(struct postern_segment), MEMORY_READ,
+			 &array))
 		return GATE_WRONG_FAULT;
 	for (size_t i = 0; i < count; i++) {
 		struct postern_segment segment;
 
-		memory_load_words(&segment, (uint8_t *)array.iov_base + i * sizeof segment, sizeof segment / 8);
+		memory_load_words(&segment, (uint8_t *)array.iov_base + i * sizeof segment,
+				  sizeof segment / 8);
 		/* A length above what is left of total would overflow nothing, but is too much already. */
 		if (segment.length > total - sum) {
 			wrong |= GATE_WRONG_MALFORMED;

@@ -63,31 +63,32 @@ unsigned gate_take_out(struct gate_frame *frame, uint64_t address, size_t first,
 void gate_give_struct(const struct gate_place *place, const void *copy);
 
 /* min to max fixed structs of each bytes (a multiple of 8). taken is 0 unless all are there. */
-unsigned gate_take_vector(struct gate_frame *frame, uint64_t address, uint64_t count, uint32_t min, uint32_t max,
-			  size_t each, void *copy, uint32_t *taken);
+unsigned gate_take_vector(struct gate_frame *frame, uint64_t address, uint64_t count, uint32_t min,
+			  uint32_t max, size_t each, void *copy, uint32_t *taken);
 
 /* min to max bytes. */
-unsigned gate_take_bytes(struct gate_frame *frame, uint64_t address, uint64_t length, uint32_t min, uint32_t max,
-			 void *copy, uint32_t *taken);
+unsigned gate_take_bytes(struct gate_frame *frame, uint64_t address, uint64_t length, uint32_t min,
+			 uint32_t max, void *copy, uint32_t *taken);
 
 /* The same without NULs inside, and with one after the last; the copy has room for max + 1. */
-unsigned gate_take_string(struct gate_frame *frame, uint64_t address, uint64_t length, uint32_t min, uint32_t max,
-			  char *copy, uint32_t *taken);
+unsigned gate_take_string(struct gate_frame *frame, uint64_t address, uint64_t length, uint32_t min,
+			  uint32_t max, char *copy, uint32_t *taken);
 
 /* min to max bytes of guest memory, as a host span. access: enum memory_access. */
-unsigned gate_take_buffer(struct gate_frame *frame, uint64_t address, uint64_t length, uint32_t min, uint32_t max,
-			  unsigned access, struct iovec *span);
+unsigned gate_take_buffer(struct gate_frame *frame, uint64_t address, uint64_t length, uint32_t min,
+			  uint32_t max, unsigned access, struct iovec *span);
 
 /* min to max pieces of guest memory, of at most total bytes together. */
-unsigned gate_take_segments(struct gate_frame *frame, uint64_t address, uint64_t count, uint32_t min, uint32_t max,
-			    uint64_t total, unsigned access, struct iovec *spans, uint32_t *taken, uint64_t *bytes);
+unsigned gate_take_segments(struct gate_frame *frame, uint64_t address, uint64_t count, uint32_t min,
+			    uint32_t max, uint64_t total, unsigned access, struct iovec *spans,
+			    uint32_t *taken, uint64_t *bytes);
 
 /*
  * An object, kept alive until the frame's call is complete. rights: all that are needed; state: the one
  * that is needed, or GATE_ANY_STATE; state_error: errno if it is in another.
  */
-unsigned gate_take_handle(struct gate_frame *frame, uint64_t value, enum abi_handle_kind kind, uint32_t rights,
-			  uint32_t state, int state_error, void **object);
+unsigned gate_take_handle(struct gate_frame *frame, uint64_t value, enum abi_handle_kind kind,
+			  uint32_t rights, uint32_t state, int state_error, void **object);
 
 /* The same, where POSTERN_NO_HANDLE means no object, and gives NULL. */
 unsigned gate_take_optional_handle(struct gate_frame *frame, uint64_t value, enum abi_handle_kind kind,

@@ -100,7 +100,8 @@ static void put_scalar(struct text *text, const struct trace_field *field, const
 		put(text, "%#" PRIx64, load(at, field->bytes));
 }
 
-static void put_field(struct text *text, const struct trace_field *field, const uint8_t *base, bool succeeded);
+static void put_field(struct text *text, const struct trace_field *field, const uint8_t *base,
+		      bool succeeded);
 
 static void put_struct(struct text *text, const struct trace_record *record, const uint8_t *at)
 {
@@ -117,7 +118,8 @@ static void put_struct(struct text *text, const struct trace_record *record, con
 	put(text, "}");
 }
 
-static void put_elements(struct text *text, const struct trace_field *field, const uint8_t *at, uint32_t count)
+static void put_elements(struct text *text, const struct trace_field *field, const uint8_t *at,
+			 uint32_t count)
 {
 	put(text, "[");
 	for (uint32_t i = 0; i < count && i < MOST_ELEMENTS; i++) {

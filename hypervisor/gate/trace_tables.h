@@ -17,7 +17,7 @@ enum trace_kind {
 	TRACE_FLAGS,
 	TRACE_HANDLE,
 	TRACE_STRUCT,
-	TRACE_VECTOR,   /* of structs; length is their number */
+	TRACE_VECTOR, /* of structs; length is their number */
 	TRACE_STRING,
 	TRACE_BYTES,
 	TRACE_BUFFER,   /* a struct iovec */
@@ -35,11 +35,12 @@ struct trace_record;
 struct trace_field {
 	const char *name;
 	enum trace_kind kind;
-	bool is_output;     /* meaningful only once the call has succeeded */
-	uint8_t bytes;      /* of an integer */
-	uint16_t count;     /* elements of an array; 0: none */
-	uint32_t offset;    /* in bytes */
-	uint32_t length_at; /* offset of the uint32_t that holds a VECTOR's, STRING's, BYTES' or SEGMENTS' length */
+	bool is_output;  /* meaningful only once the call has succeeded */
+	uint8_t bytes;   /* of an integer */
+	uint16_t count;  /* elements of an array; 0: none */
+	uint32_t offset; /* in bytes */
+	uint32_t
+		length_at; /* offset of the uint32_t that holds a VECTOR's, STRING's, BYTES' or SEGMENTS' length */
 	const struct trace_name *names; /* of ENUM and FLAGS; ends with a NULL name */
 	const struct trace_record *record;
 };

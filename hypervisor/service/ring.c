@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* ring.c - section ring: the calling vCPU's ring pair. The gate does the work; see gate/ring.h. */
-#include "gate/handle.h"
 #include "gate/ring.h"
+#include "gate/handle.h"
 #include "service/service.h"
 
 static int64_t serve_setup(struct gate_frame *frame, struct abi_ring_setup *call)

@@ -34,7 +34,8 @@ load common
 
 @test "the last line sums the contract up" {
 	sums=$(in_contract '"\(.name) \(.version)\(if .draft then " (draft)" else "" end): " +
-		"\(.calls | length) calls in \(.sections | length) sections, \(.structs | length) structs, \(.enums | length) enums, " +
+		"\(.calls | length) calls in \(.sections | length) sections, " +
+		"\(.structs | length) structs, \(.enums | length) enums, " +
 		"\(.flags | length) flags, \(.handles | length) handles; "')
 	contains "$("$POSTERN" abi | tail -n 1)" "$sums"
 }

@@ -135,7 +135,8 @@ IN_GUEST static uint64_t swap_gs(const struct ring3_area *area)
  * Continues the vCPU at one of its entries, as the prose of struct vcpu_page in the contract says. Returns
  * false, with nothing changed, if the guest has not yet taken the state of the one before.
  */
-IN_GUEST static bool deliver(struct ring3_area *area, uint64_t entry, const struct interruption *what, greg_t *registers)
+IN_GUEST static bool deliver(struct ring3_area *area, uint64_t entry, const struct interruption *what,
+			     greg_t *registers)
 {
 	struct postern_vcpu_page *page = page_of(area);
 	uint64_t instruction = (uint64_t)registers[REG_RIP];
@@ -184,7 +185,8 @@ IN_GUEST static bool can_take_event(const struct ring3_area *area)
 {
 	const struct postern_vcpu_page *page = page_of(area);
 
-	return area->callbacks.event && page->enabled && (page->pending & ~page->masked) && page->taken == page->delivered;
+	return area->callbacks.event && page->enabled && (page->pending & ~page->masked) &&
+	       page->taken == page->delivered;
 }
 
 /* The monitor says that there may be an event. */
@@ -202,7 +204,9 @@ IN_GUEST static void on_raise(struct ring3_area *area, greg_t *registers)
 /* The end of a hypercall in which an event came: returns from it, and then is where the event came. */
 IN_GUEST static void on_deferred(struct ring3_area *area, greg_t *registers)
 {
-	registers[REG_RIP] = (greg_t) * (const uint64_t *)registers[REG_RSP];
+	const uint64_t *stack = (const uint64_t *)registers[REG_RSP];
+
+	registers[REG_RIP] = (greg_t)*stack;
 	registers[REG_RSP] += 8;
 	on_raise(area, registers);
 }
@@ -213,7 +217,8 @@ IN_GUEST static void on_exception(struct ring3_area *area, uint64_t entry, const
 	if (!entry)
 		entry = area->callbacks.exception;
 	/* What a kernel must not execute here may be an instruction that the monitor emulates. */
-	if ((!entry || what->vector == 13) && ask_monitor(area, RING3_EXCEPTION, what, registers) != RING3_DELIVER)
+	if ((!entry || what->vector == 13) &&
+	    ask_monitor(area, RING3_EXCEPTION, what, registers) != RING3_DELIVER)
 		return;
 	while (!deliver(area, entry, what, registers))
 		ask_monitor(area, RING3_DOUBLE_FAULT, what, registers);
@@ -254,8 +259,8 @@ IN_GUEST static void on_signal(int signal, siginfo_t *info, void *context)
 IN_GUEST static void handle_signals(void)
 {
 	/* A number, not an array: constants in memory would stay behind in the monitor's image. */
-	const uint64_t signals = 1U << SIGSYS | 1U << SIGSEGV | 1U << SIGBUS | 1U << SIGILL | 1U << SIGFPE | 1U << SIGTRAP |
-				 1U << RING3_RAISE_SIGNAL;
+	const uint64_t signals = 1U << SIGSYS | 1U << SIGSEGV | 1U << SIGBUS | 1U << SIGILL | 1U << SIGFPE |
+				 1U << SIGTRAP | 1U << RING3_RAISE_SIGNAL;
 	struct kernel_sigaction action = {
 		.handler = on_signal,
 		.flags = SA_SIGINFO | SA_ONSTACK | 0x04000000 /* SA_RESTORER */,
@@ -308,18 +313,21 @@ IN_GUEST void ring3_start(void)
 	const struct ring3_boot *boot = boot_block();
 	const uint64_t areas_end = RING3_AREAS + (uint64_t)boot->vcpus * RING3_AREA_SIZE;
 	const uint64_t ram_end = RING3_PHYSMAP + boot->ram_size;
-	struct sock_fprog filter = { (unsigned short)boot->filter_length, (struct sock_filter *)boot->filter };
+	struct sock_fprog filter = { (unsigned short)boot->filter_length,
+				     (struct sock_filter *)boot->filter };
 
 	ring3_syscall(SYS_munmap, 0, RING3_AREAS, 0, 0, 0, 0);
 	ring3_syscall(SYS_munmap, (long)areas_end, (long)(RING3_CODE - areas_end), 0, 0, 0, 0);
-	ring3_syscall(SYS_munmap, RING3_CODE + RING3_CODE_SIZE, RING3_PHYSMAP - RING3_CODE - RING3_CODE_SIZE, 0, 0, 0, 0);
+	ring3_syscall(SYS_munmap, RING3_CODE + RING3_CODE_SIZE, RING3_PHYSMAP - RING3_CODE - RING3_CODE_SIZE,
+		      0, 0, 0, 0);
 	ring3_syscall(SYS_munmap, (long)ram_end, (long)(RING3_TOP - ram_end), 0, 0, 0, 0);
 	handle_signals();
 	for (unsigned i = 1; i < boot->vcpus; i++)
 		ring3_clone(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM,
 			    (char *)area_of(i) + RING3_STACK_END, area_of(i));
 	set_up_thread(area_of(0));
-	if (ring3_syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, (long)&filter, 0, 0, 0))
+	if (ring3_syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, (long)&filter, 0,
+			  0, 0))
 		ring3_syscall(SYS_exit_group, RING3_NO_FILTER, 0, 0, 0, 0, 0);
 	run_thread(area_of(0));
 }

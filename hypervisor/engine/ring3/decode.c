@@ -11,7 +11,8 @@ struct decoded {
 	ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
 };
 
-static void fill_port(const struct decoded *what, const struct engine_state *state, struct engine_exit *exit, bool write)
+static void fill_port(const struct decoded *what, const struct engine_state *state, struct engine_exit *exit,
+		      bool write)
 {
 	const ZydisDecodedOperand *port = &what->operands[write ? 0 : 1];
 	const ZydisDecodedOperand *data = &what->operands[write ? 1 : 0];
@@ -19,11 +20,13 @@ static void fill_port(const struct decoded *what, const struct engine_state *sta
 	exit->kind = ENGINE_EXIT_PORT;
 	exit->port.write = write;
 	exit->port.bytes = (uint8_t)(data->size / 8);
-	exit->port.port = (uint16_t)(port->type == ZYDIS_OPERAND_TYPE_IMMEDIATE ? port->imm.value.u : state->rdx);
+	exit->port.port =
+		(uint16_t)(port->type == ZYDIS_OPERAND_TYPE_IMMEDIATE ? port->imm.value.u : state->rdx);
 	exit->port.value = (uint32_t)(state->rax & (LOW_HALF >> (32 - data->size)));
 }
 
-static enum ring3_effect decode_in(const struct decoded *what, const struct engine_state *state, struct engine_exit *exit)
+static enum ring3_effect decode_in(const struct decoded *what, const struct engine_state *state,
+				   struct engine_exit *exit)
 {
 	fill_port(what, state, exit, false);
 	return RING3_EFFECT_EXIT;

@@ -11,11 +11,11 @@ enum { RING3_LONGEST_INSTRUCTION = 15 };
 
 /* What an instruction does that the engine itself can see to. */
 enum ring3_effect {
-	RING3_EFFECT_EXIT,       /* the exit is filled in */
-	RING3_EFFECT_NONE,       /* nothing: caches are coherent here */
-	RING3_EFFECT_MASK,       /* CLI */
-	RING3_EFFECT_UNMASK,     /* STI */
-	RING3_EFFECT_UNKNOWN,    /* not one that is emulated */
+	RING3_EFFECT_EXIT,    /* the exit is filled in */
+	RING3_EFFECT_NONE,    /* nothing: caches are coherent here */
+	RING3_EFFECT_MASK,    /* CLI */
+	RING3_EFFECT_UNMASK,  /* STI */
+	RING3_EFFECT_UNKNOWN, /* not one that is emulated */
 };
 
 /*

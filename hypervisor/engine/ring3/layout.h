@@ -14,7 +14,7 @@
 #define RING3_AREAS (RING3_PHYSMAP - 0x10000000) /* one area a vCPU */
 #define RING3_AREA_SHIFT 17
 #define RING3_AREA_SIZE (1 << RING3_AREA_SHIFT)
-#define RING3_STACK_END 0x8000 /* offsets in an area: the engine's own stack grows down from here */
+#define RING3_STACK_END 0x8000   /* offsets in an area: the engine's own stack grows down from here */
 #define RING3_TOP 0x7ffffffff000 /* end of what a process can map */
 
 /* Bits of ring3_mailbox.turn. */
@@ -65,11 +65,11 @@ struct ring3_mailbox {
 /* A vCPU's area, at RING3_AREAS + number * RING3_AREA_SIZE. The rest of it are the engine's stacks. */
 struct ring3_area {
 	struct ring3_mailbox mailbox;
-	uint32_t spin;   /* the monitor writes it: how often the vCPU looks before it sleeps */
+	uint32_t spin;     /* the monitor writes it: how often the vCPU looks before it sleeps */
 	uint32_t deferred; /* the vCPU writes it: an event came in the middle of a hypercall */
 	struct engine_callbacks callbacks; /* the monitor writes them */
-	uint64_t vcpu_page; /* guest-virtual; the monitor writes it, once */
-	uint32_t thread;    /* id of the vCPU's thread, which writes it once */
+	uint64_t vcpu_page;                /* guest-virtual; the monitor writes it, once */
+	uint32_t thread;                   /* id of the vCPU's thread, which writes it once */
 	uint32_t padding;
 	struct engine_state state; /* saved before EXCEPTION and KICK, loaded after */
 };
@@ -86,8 +86,8 @@ struct ring3_boot {
 	uint32_t vcpus;
 	uint32_t ram_fd;
 	uint64_t ram_size;
-	uint32_t has_fsgsbase; /* the processor lets programs set the FS and GS bases */
-	uint32_t trap_tsc;     /* reading the time-stamp counter is to be an exception */
+	uint32_t has_fsgsbase;  /* the processor lets programs set the FS and GS bases */
+	uint32_t trap_tsc;      /* reading the time-stamp counter is to be an exception */
 	uint64_t filter_length; /* instructions */
 	uint64_t filter[256];   /* struct sock_filter */
 };

@@ -7,8 +7,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/sched.h>
 #include <linux/rseq.h>
+#include <linux/sched.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -83,8 +83,8 @@ static void map_everything(const struct engine_config *config, const struct ring
 	must(code == (void *)RING3_CODE && code_size <= RING3_CODE_SIZE);
 	memcpy(code, ring3_code_start, code_size);
 	must(mprotect(code, RING3_CODE_SIZE, PROT_READ | PROT_EXEC) == 0);
-	must(mmap((void *)RING3_AREAS, process->areas_size, PROT_READ | PROT_WRITE, shared, process->area_fd, 0) ==
-	     (void *)RING3_AREAS);
+	must(mmap((void *)RING3_AREAS, process->areas_size, PROT_READ | PROT_WRITE, shared, process->area_fd,
+		  0) == (void *)RING3_AREAS);
 	must(mmap((void *)RING3_PHYSMAP, config->memory->size, PROT_READ | PROT_WRITE | PROT_EXEC,
 		  shared | MAP_NORESERVE, config->memory->fd, 0) == (void *)RING3_PHYSMAP);
 }
@@ -95,11 +95,15 @@ static _Noreturn void leave(void)
 	const uint64_t start = RING3_CODE + (uint64_t)((const char *)ring3_start - ring3_code_start);
 	const uint64_t stack = RING3_AREAS + RING3_STACK_END - 8;
 
-	__asm__ volatile("movq %0, %%rsp\n\txorl %%ebp, %%ebp\n\tjmp *%1" : : "r"(stack), "r"(start) : "memory");
+	__asm__ volatile("movq %0, %%rsp\n\txorl %%ebp, %%ebp\n\tjmp *%1"
+			 :
+			 : "r"(stack), "r"(start)
+			 : "memory");
 	__builtin_unreachable();
 }
 
-static _Noreturn void run_child(const struct engine_config *config, const struct ring3_process *process, pid_t parent)
+static _Noreturn void run_child(const struct engine_config *config, const struct ring3_process *process,
+				pid_t parent)
 {
 	lock_down(parent);
 	forget_libc();
@@ -125,7 +129,8 @@ static int create_areas(const struct engine_config *config, struct ring3_process
 	process->area_fd = memfd_create("postern-areas", MFD_CLOEXEC);
 	if (process->area_fd < 0 || ftruncate(process->area_fd, (off_t)process->areas_size))
 		return -errno;
-	process->areas = mmap(NULL, process->areas_size, PROT_READ | PROT_WRITE, MAP_SHARED, process->area_fd, 0);
+	process->areas =
+		mmap(NULL, process->areas_size, PROT_READ | PROT_WRITE, MAP_SHARED, process->area_fd, 0);
 	if (process->areas == MAP_FAILED)
 		return -errno;
 	boot = (struct ring3_boot *)((char *)process->areas + RING3_BOOT_AT);

@@ -31,16 +31,16 @@ struct engine_vcpu {
 	struct engine_vm *vm;
 	struct ring3_area *area;
 	unsigned number;
-	pid_t thread;                /* as the guest process said; a wrong one is no thread of that process */
+	pid_t thread; /* as the guest process said; a wrong one is no thread of that process */
 	enum debt debt;
-	uint8_t length;              /* of the emulated instruction */
-	bool delivers;               /* the answer to an exception is that the guest gets it */
+	uint8_t length; /* of the emulated instruction */
+	bool delivers;  /* the answer to an exception is that the guest gets it */
 	struct engine_callbacks callbacks;
-	struct engine_state state;   /* the monitor's copy; what the guest left in its area is hostile */
-	bool has_state;              /* which has to be put there before the vCPU goes on */
-	struct spin spin;       /* the monitor's */
-	struct spin guest_spin; /* the guest's, as the monitor advises it */
-	uint32_t advised;       /* what the guest's area holds of it */
+	struct engine_state state; /* the monitor's copy; what the guest left in its area is hostile */
+	bool has_state;            /* which has to be put there before the vCPU goes on */
+	struct spin spin;          /* the monitor's */
+	struct spin guest_spin;    /* the guest's, as the monitor advises it */
+	uint32_t advised;          /* what the guest's area holds of it */
 	_Atomic bool kicked;
 };
 
@@ -115,7 +115,8 @@ static bool wait_for_turn(struct engine_vcpu *vcpu)
 			return false;
 		if (seen & RING3_TURN_HOST)
 			continue;
-		if (__atomic_compare_exchange_n(turn, &seen, RING3_HOST_WAITS, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+		if (__atomic_compare_exchange_n(turn, &seen, RING3_HOST_WAITS, false, __ATOMIC_SEQ_CST,
+						__ATOMIC_RELAXED))
 			futex(turn, FUTEX_WAIT, RING3_HOST_WAITS);
 	}
 	return true;
@@ -160,7 +161,8 @@ static bool emulate(struct engine_vcpu *vcpu, struct engine_exit *exit, bool *re
 	uint8_t bytes[RING3_LONGEST_INSTRUCTION];
 	size_t size = fetch(vcpu, bytes);
 	uint8_t length = 0;
-	enum ring3_effect effect = size ? ring3_decode(bytes, size, &vcpu->state, exit, &length) : RING3_EFFECT_UNKNOWN;
+	enum ring3_effect effect = size ? ring3_decode(bytes, size, &vcpu->state, exit, &length)
+					: RING3_EFFECT_UNKNOWN;
 
 	*resume = false;
 	if (effect == RING3_EFFECT_UNKNOWN)
@@ -224,7 +226,8 @@ static int ring3_run(struct engine_vcpu *vcpu, struct engine_exit *exit)
 			answer(vcpu, exit);
 		if (!wait_for_turn(vcpu)) {
 			atomic_store_explicit(&vcpu->kicked, false, memory_order_relaxed);
-			exit->kind = atomic_load(&vcpu->vm->gone) ? ENGINE_EXIT_SHUTDOWN : ENGINE_EXIT_INTERRUPTED;
+			exit->kind = atomic_load(&vcpu->vm->gone) ? ENGINE_EXIT_SHUTDOWN
+								  : ENGINE_EXIT_INTERRUPTED;
 			return 0;
 		}
 		switch (memory_load_u32(&mailbox->kind)) {

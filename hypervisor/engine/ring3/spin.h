@@ -12,9 +12,9 @@
 #include <stdint.h>
 
 enum {
-	SPIN_MOST = 2000,   /* looks, of about 5 ns on current processors: some 10 us */
-	SPIN_LEAST = 64,    /* below this it is given up */
-	SPIN_RETRY = 256,   /* waits until it is tried again */
+	SPIN_MOST = 2000, /* looks, of about 5 ns on current processors: some 10 us */
+	SPIN_LEAST = 64,  /* below this it is given up */
+	SPIN_RETRY = 256, /* waits until it is tried again */
 };
 
 struct spin {

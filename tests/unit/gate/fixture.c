@@ -33,8 +33,8 @@ void vm_destroy(struct vm *vm)
 	memory_destroy(&vm->memory);
 }
 
-int64_t vm_call(struct vm *vm, uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
-		uint64_t a5)
+int64_t vm_call(struct vm *vm, uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3,
+		uint64_t a4, uint64_t a5)
 {
 	const uint64_t args[6] = { a0, a1, a2, a3, a4, a5 };
 

@@ -35,8 +35,8 @@ void vm_create(struct vm *vm);
 void vm_destroy(struct vm *vm);
 
 /* A call by trap of vCPU 0, with the registers that are given and zero in the others. */
-int64_t vm_call(struct vm *vm, uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
-		uint64_t a5);
+int64_t vm_call(struct vm *vm, uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3,
+		uint64_t a4, uint64_t a5);
 #define CALL_6(vm, number, a, b, c, d, e, f, ...) vm_call(vm, number, a, b, c, d, e, f)
 #define CALL(vm, ...) CALL_6(vm, __VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)
 

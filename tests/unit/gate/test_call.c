@@ -87,7 +87,8 @@ static void nop_answers_zero_and_is_counted(void **state)
 static void unknown_numbers_are_enosys(void **state)
 {
 	struct vm *vm = *state;
-	const uint64_t numbers[] = { ABI_NUMBERS, 0x0003, 0x00ff, 0xffff, 0x10000, UINT64_C(1) << 32, UINT64_MAX };
+	const uint64_t numbers[] = { ABI_NUMBERS,       0x0003,    0x00ff, 0xffff, 0x10000,
+				     UINT64_C(1) << 32, UINT64_MAX };
 	const size_t count = sizeof numbers / sizeof *numbers;
 
 	for (size_t i = 0; i < count; i++)
@@ -190,8 +191,9 @@ static void sizes_that_make_no_sense_are_refused(void **state)
 	const struct {
 		uint32_t size;
 		int error;
-	} cases[] = { { 0, EINVAL },  { 8, EINVAL },    { 16, EINVAL },        { 23, EINVAL },         { 25, EINVAL },
-		      { 28, EINVAL }, { 4104, E2BIG }, { UINT32_MAX, EINVAL }, { UINT32_MAX - 7, E2BIG } };
+	} cases[] = { { 0, EINVAL },   { 8, EINVAL },          { 16, EINVAL },
+		      { 23, EINVAL },  { 25, EINVAL },         { 28, EINVAL },
+		      { 4104, E2BIG }, { UINT32_MAX, EINVAL }, { UINT32_MAX - 7, E2BIG } };
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		info_at(vm, 0x2000, cases[i].size);
@@ -483,16 +485,19 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(nop_answers_zero_and_is_counted, setup, teardown),
 		cmocka_unit_test_setup_teardown(unknown_numbers_are_enosys, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_call_without_handler_is_enosys_and_probe_says_so, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_call_without_handler_is_enosys_and_probe_says_so, setup,
+						teardown),
 		cmocka_unit_test(a_call_that_is_not_granted_is_eperm_before_anything_else),
 		cmocka_unit_test_setup_teardown(query_lists_the_calls_that_can_be_made, setup, teardown),
-		cmocka_unit_test_setup_teardown(an_out_struct_is_written_up_to_the_callers_size, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_out_struct_is_written_up_to_the_callers_size, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(a_larger_struct_needs_a_zero_tail, setup, teardown),
 		cmocka_unit_test_setup_teardown(sizes_that_make_no_sense_are_refused, setup, teardown),
-		cmocka_unit_test_setup_teardown(the_last_bytes_of_ram_are_usable_and_no_more, setup, teardown),
-		cmocka_unit_test_setup_teardown(released_pages_are_not_touched, setup, teardown),
-		cmocka_unit_test_setup_teardown(the_lowest_rank_is_answered_whatever_the_order_of_arguments, setup,
+		cmocka_unit_test_setup_teardown(the_last_bytes_of_ram_are_usable_and_no_more, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(released_pages_are_not_touched, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_lowest_rank_is_answered_whatever_the_order_of_arguments,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(unused_registers_must_be_zero, setup, teardown),
 		cmocka_unit_test_setup_teardown(scalars_must_fit_their_type, setup, teardown),
 		cmocka_unit_test_setup_teardown(every_element_of_a_vector_is_checked, setup, teardown),

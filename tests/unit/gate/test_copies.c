@@ -72,7 +72,8 @@ static int64_t serve_timer(struct gate_frame *frame, struct abi_timer_set *call)
 	const struct postern_timer_set *how = &call->how;
 
 	(void)frame;
-	return judge(how->size == sizeof *how && how->clock <= 1 && how->flags <= 1 && !how->reserved, how, sizeof *how);
+	return judge(how->size == sizeof *how && how->clock <= 1 && how->flags <= 1 && !how->reserved, how,
+		     sizeof *how);
 }
 
 static int64_t serve_release(struct gate_frame *frame, struct abi_memory_release *call)
@@ -106,7 +107,8 @@ static int64_t serve_block_read(struct gate_frame *frame, struct abi_block_read 
 		valid &= start >= ram && call->data[i].iov_len <= RAM_SIZE &&
 			 start + call->data[i].iov_len <= ram + RAM_SIZE;
 	}
-	return judge(valid && bytes == call->data_bytes && bytes <= 0x1000000, call->data, 2 * sizeof *call->data);
+	return judge(valid && bytes == call->data_bytes && bytes <= 0x1000000, call->data,
+		     2 * sizeof *call->data);
 }
 
 static void flip_word(uint64_t address, uint64_t good, uint64_t bad)
@@ -242,10 +244,8 @@ static void an_entry_is_fetched_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_struct_is_fetched_once),
-		TEST(a_vector_is_fetched_once),
-		TEST(a_string_is_fetched_once),
-		TEST(segments_are_fetched_once),
+		TEST(a_struct_is_fetched_once), TEST(a_vector_is_fetched_once),
+		TEST(a_string_is_fetched_once), TEST(segments_are_fetched_once),
 		TEST(an_entry_is_fetched_once),
 	};
 

@@ -27,7 +27,9 @@ static int64_t serve_vcpu_stop(struct gate_frame *frame, struct abi_vcpu_stop *c
 {
 	got = call->vcpu;
 	return gate_handle_change(gate_frame_vm(frame), ABI_HANDLE_VCPU, call->vcpu_handle,
-				  POSTERN_VCPU_STATE_RUNNING, POSTERN_VCPU_STATE_STOPPED) ? 0 : -EALREADY;
+				  POSTERN_VCPU_STATE_RUNNING, POSTERN_VCPU_STATE_STOPPED)
+		       ? 0
+		       : -EALREADY;
 }
 
 static int64_t serve_yield(struct gate_frame *frame, struct abi_vcpu_yield *call)
@@ -75,7 +77,8 @@ static postern_handle_t open_event(uint32_t rights)
 {
 	postern_handle_t handle;
 
-	assert_int_equal(gate_handle_open(vm.gate, ABI_HANDLE_EVENT, &released, release, rights, 0, &handle), 0);
+	assert_int_equal(gate_handle_open(vm.gate, ABI_HANDLE_EVENT, &released, release, rights, 0, &handle),
+			 0);
 	return handle;
 }
 
@@ -93,7 +96,9 @@ static void what_is_no_handle_of_the_kind_is_ebadf(void **state)
 {
 	postern_handle_t event = open_event(POSTERN_EVENT_RIGHT_RECEIVE);
 	postern_handle_t file;
-	const uint64_t wrong[] = { event + 1, event + 0x10000, event + 0x1000000, event ^ 0x1ff, 0, UINT32_MAX };
+	const uint64_t wrong[] = {
+		event + 1, event + 0x10000, event + 0x1000000, event ^ 0x1ff, 0, UINT32_MAX
+	};
 
 	(void)state;
 	assert_int_equal(gate_handle_open(vm.gate, ABI_HANDLE_FILE, &vm, NULL, UINT32_MAX, 0, &file), 0);
@@ -152,8 +157,9 @@ static void a_vcpus_handle_is_its_number_and_its_state_is_checked(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 3; i++) {
-		assert_int_equal(gate_handle_open(vm.gate, ABI_HANDLE_VCPU, &vm, NULL, 0, POSTERN_VCPU_STATE_RUNNING,
-						  &handle), 0);
+		assert_int_equal(gate_handle_open(vm.gate, ABI_HANDLE_VCPU, &vm, NULL, 0,
+						  POSTERN_VCPU_STATE_RUNNING, &handle),
+				 0);
 		assert_int_equal(handle, i);
 	}
 	assert_int_equal(CALL(&vm, POSTERN_CALL_VCPU_STOP, 1), 0);
@@ -184,7 +190,8 @@ static void an_object_lives_until_the_last_call_that_uses_it(void **state)
 
 	(void)state;
 	pending = NULL;
-	assert_int_equal(gate_handle_open(vm.gate, ABI_HANDLE_FILE, &released, release, UINT32_MAX, 0, &file), 0);
+	assert_int_equal(gate_handle_open(vm.gate, ABI_HANDLE_FILE, &released, release, UINT32_MAX, 0, &file),
+			 0);
 	assert_int_equal(pthread_create(&thread, NULL, call_sync, &file), 0);
 	while (!__atomic_load_n(&pending, __ATOMIC_ACQUIRE))
 		;
@@ -230,7 +237,8 @@ static void closing_races_with_use(void **state)
 	/* Thread 0 closes what it opened unless another did: at the end, all are released and all slots free. */
 	assert_int_equal(released, ROUNDS);
 	for (unsigned i = 0; i < POSTERN_HANDLE_EVENT_MAX; i++)
-		assert_int_equal(gate_handle_open(vm.gate, ABI_HANDLE_EVENT, &released, release, 0, 0, &handle), 0);
+		assert_int_equal(
+			gate_handle_open(vm.gate, ABI_HANDLE_EVENT, &released, release, 0, 0, &handle), 0);
 }
 
 int main(void)
@@ -241,9 +249,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_right_that_is_missing_is_eacces, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_closed_handle_is_dead_and_its_slot_rests, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_maximum_of_the_kind_is_a_limit, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_vcpus_handle_is_its_number_and_its_state_is_checked, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_vcpus_handle_is_its_number_and_its_state_is_checked, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(an_optional_handle_may_be_none, setup, teardown),
-		cmocka_unit_test_setup_teardown(an_object_lives_until_the_last_call_that_uses_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_object_lives_until_the_last_call_that_uses_it, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(closing_races_with_use, setup, teardown),
 	};
 

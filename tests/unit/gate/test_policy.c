@@ -69,8 +69,8 @@ static void words_apply_from_left_to_right(void **state)
 
 static void an_unknown_word_changes_nothing_and_is_named(void **state)
 {
-	static const char *const lists[] = { "clock,disks", "clock,cloc", "clock,clock.", "clock,,timer", "clock,-",
-					     "clock,clock.rea", " clock" };
+	static const char *const lists[] = { "clock,disks", "clock,cloc",      "clock,clock.", "clock,,timer",
+					     "clock,-",     "clock,clock.rea", " clock" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {

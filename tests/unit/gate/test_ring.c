@@ -197,11 +197,14 @@ static void the_event_of_a_ring_must_be_one_that_may_be_sent(void **state)
 	how->base = BASE;
 	how->event = 0x01000005;
 	assert_int_equal(CALL(&vm, POSTERN_CALL_RING_SETUP, 0x2000), -EBADF);
-	assert_int_equal(gate_handle_open(vm.gate, ABI_HANDLE_EVENT, &vm, NULL, POSTERN_EVENT_RIGHT_RECEIVE, 0, &event),
+	assert_int_equal(gate_handle_open(vm.gate, ABI_HANDLE_EVENT, &vm, NULL, POSTERN_EVENT_RIGHT_RECEIVE,
+					  0, &event),
 			 0);
 	how->event = event;
 	assert_int_equal(CALL(&vm, POSTERN_CALL_RING_SETUP, 0x2000), -EACCES);
-	assert_int_equal(gate_handle_open(vm.gate, ABI_HANDLE_EVENT, &vm, NULL, POSTERN_EVENT_RIGHT_SEND, 0, &event), 0);
+	assert_int_equal(
+		gate_handle_open(vm.gate, ABI_HANDLE_EVENT, &vm, NULL, POSTERN_EVENT_RIGHT_SEND, 0, &event),
+		0);
 	how->event = event;
 	assert_int_equal(CALL(&vm, POSTERN_CALL_RING_SETUP, 0x2000), 0);
 }
@@ -510,7 +513,9 @@ static void completions_raise_the_event_if_it_is_wanted(void **state)
 	postern_handle_t event;
 
 	(void)state;
-	assert_int_equal(gate_handle_open(vm.gate, ABI_HANDLE_EVENT, &vm, NULL, POSTERN_EVENT_RIGHT_SEND, 0, &event), 0);
+	assert_int_equal(
+		gate_handle_open(vm.gate, ABI_HANDLE_EVENT, &vm, NULL, POSTERN_EVENT_RIGHT_SEND, 0, &event),
+		0);
 	open_ring(4, 4, 0);
 	assert_int_equal(CALL(&vm, POSTERN_CALL_RING_CLOSE), 0);
 	how->event = event;

@@ -6,7 +6,8 @@
 
 static struct vm vm;
 
-int64_t postern_hypercall(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
+int64_t postern_hypercall(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
+			  uint64_t a5)
 {
 	return vm_call(&vm, number, a0, a1, a2, a3, a4, a5);
 }
