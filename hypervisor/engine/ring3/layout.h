@@ -101,7 +101,7 @@ struct ring3_boot {
 enum { RING3_NO_MEMORY = 101, RING3_NO_FILTER, RING3_ORPHAN };
 
 /* The code, as linked into the monitor: position-independent, copied to RING3_CODE. */
-extern const char __start_ring3_code[], __stop_ring3_code[];
+extern const char __start_ring3_code[], __stop_ring3_code[]; /* NOLINT: the linker's names for the section */
 #define ring3_code_start __start_ring3_code
 #define ring3_code_end __stop_ring3_code
 

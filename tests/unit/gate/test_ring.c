@@ -107,24 +107,36 @@ static void open_ring(uint32_t submit_order, uint32_t complete_order, uint32_t f
 	complete_mask = (1U << complete_order) - 1;
 }
 
-static struct postern_ring_entry *submit(uint16_t call, uint64_t token)
+/* The entry that the next publish() submits. */
+static struct postern_ring_entry *prepare(uint16_t call, uint64_t token)
 {
-	uint32_t tail = memory_load_u32(&guest->submit_tail);
-	struct postern_ring_entry *entry = &entries[tail & submit_mask];
+	struct postern_ring_entry *entry = &entries[memory_load_u32(&guest->submit_tail) & submit_mask];
 
 	memset(entry, 0, sizeof *entry);
 	entry->call = call;
 	entry->token = token;
-	memory_store_release_u32(&guest->submit_tail, tail + 1);
+	return entry;
+}
+
+static void publish(void)
+{
+	memory_store_release_u32(&guest->submit_tail, memory_load_u32(&guest->submit_tail) + 1);
+}
+
+/* For the tests in which nobody takes entries meanwhile: the entry may be changed until ring.enter. */
+static struct postern_ring_entry *submit(uint16_t call, uint64_t token)
+{
+	struct postern_ring_entry *entry = prepare(call, token);
+
+	publish();
 	return entry;
 }
 
 /* A console.mode whose result is value. */
 static void submit_value(uint64_t token, uint64_t value)
 {
-	struct postern_ring_entry *entry = submit(POSTERN_CALL_CONSOLE_MODE, token);
-
-	entry->args[0] = value;
+	prepare(POSTERN_CALL_CONSOLE_MODE, token)->args[0] = value;
+	publish();
 }
 
 static int64_t enter(uint32_t count, uint32_t wait)
