@@ -209,7 +209,8 @@ static void print_table(const struct measure_case *cases, size_t count)
 		printf("%-46s %9.2f %9.2f %9.2f %10.2f %10.3f\n", cases[i].what, cases[i].nanoseconds,
 		       cases[i].least, cases[i].most, cases[i].nanoseconds / pointer,
 		       cases[i].nanoseconds / getppid_time);
-	printf("medians of %d interleaved rounds of about %d ms each\n", ROUNDS, MILLISECONDS);
+	printf("processor time, medians of %d interleaved rounds of about %d ms each\n", ROUNDS,
+	       MILLISECONDS);
 }
 
 static int print_json(const struct measure_case *cases, size_t count)

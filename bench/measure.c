@@ -8,11 +8,12 @@
 
 enum { MOST_ROUNDS = 99 };
 
+/* Processor time of this thread: what others take of a shared machine meanwhile is not counted. */
 static uint64_t now(void)
 {
 	struct timespec time;
 
-	clock_gettime(CLOCK_MONOTONIC, &time);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
 	return (uint64_t)time.tv_sec * 1000000000U + (uint64_t)time.tv_nsec;
 }
 

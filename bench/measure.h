@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * measure.h - times operations against each other. Machines are shared and clocks vary, so cases are
- * interleaved: each round runs every case once, and what counts is a case's median over the rounds.
+ * measure.h - times operations of one thread against each other, in processor time. Machines are shared
+ * and clocks vary, so cases are interleaved: each round runs every case once, and what counts is a case's
+ * median over the rounds.
  */
 #ifndef POSTERN_MEASURE_H
 #define POSTERN_MEASURE_H

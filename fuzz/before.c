@@ -16,8 +16,8 @@ static const char *const names[ABI_CALLS] = {
 #undef NAME
 };
 
-static bool find_in_fields(const char *wanted, const char *owner, const char *name, const struct grammar_field *fields,
-			   size_t count, uint64_t *mask)
+static bool find_in_fields(const char *wanted, const char *owner, const char *name,
+			   const struct grammar_field *fields, size_t count, uint64_t *mask)
 {
 	for (size_t i = 0; i < count; i++) {
 		const struct grammar_field *field = &fields[i];
@@ -27,7 +27,8 @@ static bool find_in_fields(const char *wanted, const char *owner, const char *na
 			*mask = field->mask;
 			return true;
 		}
-		if (record && find_in_fields(wanted, record->name, name, record->fields, record->field_count, mask))
+		if (record &&
+		    find_in_fields(wanted, record->name, name, record->fields, record->field_count, mask))
 			return true;
 	}
 	return false;

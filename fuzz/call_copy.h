@@ -37,7 +37,8 @@ static inline void **copy_object(void *args, const struct grammar_field *arg)
 /* Where a struct will be written to. */
 static inline struct gate_place *copy_place(void *args, const struct grammar_field *arg)
 {
-	return (struct gate_place *)((uint8_t *)args + copy_align(arg->copy + arg->record->sizes[ABI_LEVELS - 1]));
+	return (struct gate_place *)((uint8_t *)args +
+				     copy_align(arg->copy + arg->record->sizes[ABI_LEVELS - 1]));
 }
 
 /* Elements of a vector or of segments; bytes of a string or of bytes. */

@@ -47,7 +47,8 @@ static void store(struct maker *maker, uint64_t at, const void *from, uint64_t s
 		memory->base[at + i] = ((const uint8_t *)from)[i];
 }
 
-static postern_handle_t open_object(struct call_vm *vm, enum abi_handle_kind kind, uint32_t rights, uint32_t state)
+static postern_handle_t open_object(struct call_vm *vm, enum abi_handle_kind kind, uint32_t rights,
+				    uint32_t state)
 {
 	struct call_vm_object *object = &vm->objects[vm->object_count++];
 
@@ -58,7 +59,8 @@ static postern_handle_t open_object(struct call_vm *vm, enum abi_handle_kind kin
 }
 
 /* One is enough of each sort: a kind may have few. */
-static postern_handle_t find_or_open(struct call_vm *vm, enum abi_handle_kind kind, uint32_t rights, uint32_t state)
+static postern_handle_t find_or_open(struct call_vm *vm, enum abi_handle_kind kind, uint32_t rights,
+				     uint32_t state)
 {
 	for (size_t i = 0; i < vm->object_count; i++) {
 		const struct call_vm_object *object = &vm->objects[i];

@@ -13,9 +13,9 @@
 
 enum {
 	CALL_VM_PAGES = 32,
-	CALL_VM_ARENA = 1,  /* page: here arguments are placed */
-	CALL_VM_HOLE = 24,  /* page: released */
-	CALL_VM_RING = 28,  /* page: of the ring pair */
+	CALL_VM_ARENA = 1, /* page: here arguments are placed */
+	CALL_VM_HOLE = 24, /* page: released */
+	CALL_VM_RING = 28, /* page: of the ring pair */
 	CALL_VM_OBJECTS = 8,
 	CALL_VM_RAM = CALL_VM_PAGES * 4096,
 };

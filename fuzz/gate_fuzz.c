@@ -31,8 +31,28 @@ static unsigned draw_vcpu(void)
 static uint64_t odd_value(void)
 {
 	static const uint64_t values[] = {
-		0, 1, 7, 8, 63, 64, 4095, 4096, 4104, 65535, 65536, INT32_MAX, UINT32_MAX, INT64_MAX, UINT64_MAX,
-		RAM_SIZE - 8, RAM_SIZE - 1, RAM_SIZE, RAM_SIZE - 4096, UINT64_C(1) << 63, POSTERN_NO_HANDLE, UINT64_MAX - 7,
+		0,
+		1,
+		7,
+		8,
+		63,
+		64,
+		4095,
+		4096,
+		4104,
+		65535,
+		65536,
+		INT32_MAX,
+		UINT32_MAX,
+		INT64_MAX,
+		UINT64_MAX,
+		RAM_SIZE - 8,
+		RAM_SIZE - 1,
+		RAM_SIZE,
+		RAM_SIZE - 4096,
+		UINT64_C(1) << 63,
+		POSTERN_NO_HANDLE,
+		UINT64_MAX - 7,
 	};
 	uint8_t which = input_byte(in);
 
@@ -213,6 +233,22 @@ static void submit(unsigned vcpu, uint32_t count)
 	store_line(vcpu, 0, tail);
 }
 
+/* As many as there is room for, at once, of a call that is soon done. */
+static void flood(unsigned vcpu)
+{
+	struct ring_now ring = rings_now(vcpu);
+	uint32_t tail = line_of(vcpu)->submit_tail;
+	struct postern_ring_entry entry = { .call = POSTERN_CALL_ABI_NOP };
+	uint8_t quiet = input_byte(in);
+
+	for (uint32_t i = tail - ring.submit_head; i < ring.entries; i++, tail++) {
+		entry.token = ++world.token;
+		entry.flags = i % 8 < quiet % 9 ? POSTERN_RING_ENTRY_FLAGS_QUIET : 0;
+		ram_store(ring.base + 128 + (tail & (ring.entries - 1)) * sizeof entry, &entry, sizeof entry);
+	}
+	store_line(vcpu, 0, tail);
+}
+
 static void consume(unsigned vcpu)
 {
 	uint32_t tail = ((struct postern_ring_host *)(line_of(vcpu) + 1))->complete_tail;
@@ -292,7 +328,7 @@ static void step_ring(void)
 	else if (what < 16)
 		submit(vcpu, 1 + input_byte(in) % 16);
 	else if (what == 16)
-		submit(vcpu, rings_now(vcpu).entries);
+		flood(vcpu);
 	else if (what < 20)
 		consume(vcpu);
 	else if (what == 20)
@@ -303,7 +339,8 @@ static void step_ring(void)
 		close_ring(vcpu);
 	else if (what == 23)
 		set_up_ring(vcpu);
-	if (!rings_now(vcpu).active)
+	/* What was scribbled may also be found later, and elsewhere. */
+	if (!rings_now(vcpu).active || what == 20)
 		return;
 	if (rings_now(vcpu).polled && !input_chance(in, 32))
 		poll_ring(vcpu);
@@ -327,11 +364,13 @@ static void step_objects(void)
 		world_reuse_slots();
 }
 
-static void release_pages(uint64_t page, uint64_t count)
+/* Either way, what the pages held is gone. */
+static void move_pages(int (*move)(struct guest_memory *memory, uint64_t first, uint64_t count),
+		       uint64_t page, uint64_t count)
 {
 	static const uint8_t zero[4096];
 
-	if (memory_release(&ram, page, count))
+	if (move(&ram, page, count))
 		return;
 	for (uint64_t i = 0; i < count; i++)
 		ram_expect(ram.base + (page + i) * sizeof zero, zero, sizeof zero);
@@ -344,9 +383,9 @@ static void step_pages(void)
 	uint8_t what = input_byte(in) % 8;
 
 	if (what < 3)
-		release_pages(page, count);
+		move_pages(memory_release, page, count);
 	else if (what < 6)
-		memory_populate(&ram, page, count);
+		move_pages(memory_populate, page, count);
 	else if (what == 6)
 		p2m_change(&ram, page, P2M_OWNED, count & 1 ? P2M_DEVICE : P2M_HOLE);
 	else if (p2m_get(&ram, (gpa_t){ page * MEMORY_PAGE_SIZE }) != P2M_SHARED)

@@ -16,7 +16,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void (*const emitters[])(const struct contract *contract, FILE *to) = {
-	emit_header, emit_stubs, emit_host_header, emit_host, emit_trace, emit_fuzz, emit_json, emit_markdown, emit_man,
+	emit_header, emit_stubs, emit_host_header, emit_host, emit_trace,
+	emit_fuzz,   emit_json,  emit_markdown,    emit_man,
 };
 
 static void fail(const char *what, struct diagnostics *list)
@@ -36,8 +37,8 @@ static struct contract *read_contract(const char *text, size_t size, struct diag
 }
 
 /* What is written from a contract is a contract again, and nobody is broken by it. */
-static void read_again(const struct contract *contract, void (*emit)(const struct contract *contract, FILE *to),
-		       const char *what)
+static void read_again(const struct contract *contract,
+		       void (*emit)(const struct contract *contract, FILE *to), const char *what)
 {
 	struct diagnostics list = { 0 };
 	struct contract *again;

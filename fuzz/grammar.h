@@ -20,8 +20,8 @@ enum grammar_kind {
 	GRAMMAR_FLAGS,   /* any part of mask */
 	GRAMMAR_HANDLE,
 	GRAMMAR_STRUCT,
-	GRAMMAR_VECTOR,  /* min to max structs */
-	GRAMMAR_STRING,  /* min to max bytes, none of them NUL */
+	GRAMMAR_VECTOR, /* min to max structs */
+	GRAMMAR_STRING, /* min to max bytes, none of them NUL */
 	GRAMMAR_BYTES,
 	GRAMMAR_BUFFER,
 	GRAMMAR_SEGMENTS, /* min to max segments, at most total bytes */
@@ -36,8 +36,8 @@ struct grammar_field {
 	const char *name;
 	enum grammar_kind kind;
 	enum grammar_direction direction;
-	uint8_t since;  /* minor version */
-	uint8_t bytes;  /* of an integer */
+	uint8_t since; /* minor version */
+	uint8_t bytes; /* of an integer */
 	bool is_signed;
 	bool zero;      /* reserved */
 	bool optional;  /* handle */
@@ -49,10 +49,10 @@ struct grammar_field {
 	uint64_t align; /* 0: any */
 	uint64_t total;
 	uint64_t mask;
-	int from;       /* index of the field that is added to it, or -1 */
+	int from; /* index of the field that is added to it, or -1 */
 	enum abi_handle_kind handle;
 	uint32_t rights;
-	int state;      /* needed, or -1 */
+	int state; /* needed, or -1 */
 	int state_error;
 	const struct grammar_record *record;
 };

@@ -115,8 +115,8 @@ static uint64_t field_value(const struct grammar_field *field, const uint8_t *at
 	return field->is_signed ? (uint64_t)((int64_t)(value << unused) >> unused) : value;
 }
 
-static bool field_is_valid(const struct grammar_record *record, const struct grammar_field *field, unsigned level,
-			   const uint8_t *copy)
+static bool field_is_valid(const struct grammar_record *record, const struct grammar_field *field,
+			   unsigned level, const uint8_t *copy)
 {
 	const uint8_t *at = copy + field->at;
 	uint64_t base = 0;
@@ -181,8 +181,8 @@ static void judge_handle(struct hearing *h, const struct grammar_field *arg, uin
 }
 
 /* What the rules for extensible structs say, up to the fields. */
-static enum gate_refusal read_struct(struct hearing *h, const struct grammar_field *arg, uint8_t bytes[LARGEST_RECORD],
-				     size_t *kept)
+static enum gate_refusal read_struct(struct hearing *h, const struct grammar_field *arg,
+				     uint8_t bytes[LARGEST_RECORD], size_t *kept)
 {
 	uint64_t address = h->args[arg->at];
 	size_t known = grammar_size(arg->record, h->judge->level);

@@ -24,7 +24,8 @@ struct judge {
 	const struct gate_policy *policy;
 	bool handled[ABI_CALLS]; /* by ordinal: whether there is a handler */
 	/* Finds an open object of a kind. */
-	bool (*find)(struct judge *judge, enum abi_handle_kind kind, uint32_t handle, struct judge_object *object);
+	bool (*find)(struct judge *judge, enum abi_handle_kind kind, uint32_t handle,
+		     struct judge_object *object);
 	/* Told of all guest memory that is read for a judgement, once for each argument. May be NULL. */
 	void (*looked)(struct judge *judge, uint64_t at, uint64_t size);
 };

@@ -37,7 +37,8 @@ static void collect_fields(const char *owner, const struct grammar_field *fields
 		uint64_t mask = field->mask;
 
 		if (field->record)
-			collect_fields(field->record->name, field->record->fields, field->record->field_count);
+			collect_fields(field->record->name, field->record->fields,
+				       field->record->field_count);
 		if ((field->kind != GRAMMAR_ENUM && field->kind != GRAMMAR_FLAGS) || find(field))
 			continue;
 		if (mask_count == MOST_MASKS)

@@ -71,8 +71,8 @@ void make_store(struct maker *maker, uint64_t at, uint64_t value, size_t bytes)
 
 /* ---- structs ---- */
 
-static void make_field(struct maker *maker, const struct grammar_record *record, const struct grammar_field *field,
-		       uint8_t *to)
+static void make_field(struct maker *maker, const struct grammar_record *record,
+		       const struct grammar_field *field, uint8_t *to)
 {
 	uint64_t base = 0;
 	uint64_t value;

@@ -194,11 +194,11 @@ NOT_INSTRUMENTED static void loaded(const void *host)
 }
 
 /* Called by the gate's code, which is compiled with -fsanitize-coverage=trace-loads. */
-#define LOADED(bytes) \
-	void __sanitizer_cov_load##bytes(const void *host); \
+#define LOADED(bytes)                                                       \
+	void __sanitizer_cov_load##bytes(const void *host);                 \
 	NOT_INSTRUMENTED void __sanitizer_cov_load##bytes(const void *host) \
-	{ \
-		loaded(host); \
+	{                                                                   \
+		loaded(host);                                               \
 	}
 LOADED(1)
 LOADED(2)

@@ -34,7 +34,7 @@ static struct {
 	struct ring *ring; /* NULL: none are */
 	enum gate_crossing crossing;
 	uint32_t most;
-	uint32_t next; /* the entry that has not been judged */
+	uint32_t next;                  /* the entry that has not been judged */
 	struct postern_ring_guest line; /* the guest's, as it was */
 	struct judgement judgement;
 } taking;
@@ -86,7 +86,8 @@ static bool overlaps(uint64_t at, uint64_t size, uint64_t other, uint64_t other_
 static bool is_hosts(const struct ring *ring, uint64_t at, uint64_t size)
 {
 	return overlaps(at, size, ring->now.base + HOST_LINE, LINES - HOST_LINE) ||
-	       overlaps(at, size, completions_at(ring), ring->now.completions * sizeof(struct postern_ring_completion));
+	       overlaps(at, size, completions_at(ring),
+			ring->now.completions * sizeof(struct postern_ring_completion));
 }
 
 void rings_written(uint64_t at, uint64_t size)
@@ -195,7 +196,8 @@ struct judgement *rings_next_handled(unsigned ordinal, uint64_t *token, bool *qu
 
 	while (!ring->wild) {
 		if (taking.next - ring->now.submit_head >= ring->now.entries && !ring->line_changed)
-			die("%s is served, but no entry is left that it could come from", abi_calls[ordinal].name);
+			die("%s is served, but no entry is left that it could come from",
+			    abi_calls[ordinal].name);
 		if (!judge_next(ordinal, &entry) || ring->wild)
 			continue;
 		*token = entry.token;
@@ -367,8 +369,8 @@ static void check_completions(struct ring *ring)
 			    (unsigned long long)ring->expected[i].token, (long long)ring->expected[i].result);
 	}
 	ring->complete_tail += count;
-	if (count && ring->event != POSTERN_NO_HANDLE && world.config.notify && !world.notified && !ring->line_changed &&
-	    (guest_line(ring)->flags & POSTERN_RING_GUEST_FLAGS_WANT_EVENT))
+	if (count && ring->event != POSTERN_NO_HANDLE && world.config.notify && !world.notified &&
+	    !ring->line_changed && (guest_line(ring)->flags & POSTERN_RING_GUEST_FLAGS_WANT_EVENT))
 		die("the guest wants an event, and gets none");
 }
 
@@ -381,7 +383,8 @@ static void check_host_line(const struct ring *ring)
 		die("submit_head is %u, not %u", line->submit_head, ring->now.submit_head);
 	if (line->flags != flags)
 		die("the host's flags are %#x, not %#x", line->flags, flags);
-	ram_accept(ring->now.base + HOST_LINE, sizeof line->submit_head + sizeof line->complete_tail + sizeof line->flags);
+	ram_accept(ring->now.base + HOST_LINE,
+		   sizeof line->submit_head + sizeof line->complete_tail + sizeof line->flags);
 }
 
 void rings_check(void)

@@ -46,7 +46,8 @@ int refusal_errno(enum gate_refusal refusal)
 	return numbers[refusal];
 }
 
-static bool is_turn(struct spoiler *s, bool applies, enum gate_refusal refusal, const char *where, const char *what)
+static bool is_turn(struct spoiler *s, bool applies, enum gate_refusal refusal, const char *where,
+		    const char *what)
 {
 	if (!applies || s->done || s->left--)
 		return false;
@@ -315,11 +316,13 @@ static void spoil_register(struct spoiler *s)
 		*target.reg ^= UINT64_C(1) << 63;
 }
 
-static void spoil_by_object(struct spoiler *s, enum made_handle sort, enum gate_refusal refusal, const char *what)
+static void spoil_by_object(struct spoiler *s, enum made_handle sort, enum gate_refusal refusal,
+			    const char *what)
 {
 	postern_handle_t handle;
 
-	if (is_turn(s, true, refusal, s->arg->name, what) && s->maker->handle(s->maker, s->arg, sort, &handle))
+	if (is_turn(s, true, refusal, s->arg->name, what) &&
+	    s->maker->handle(s->maker, s->arg, sort, &handle))
 		s->call->args[s->arg->at] = handle;
 }
 
@@ -478,7 +481,8 @@ static void spoil_argument(struct spoiler *s)
 		spoil_absent(s);
 }
 
-bool spoil_call(struct maker *maker, struct made_call *call, size_t arg, unsigned way, struct spoiled *spoiled)
+bool spoil_call(struct maker *maker, struct made_call *call, size_t arg, unsigned way,
+		struct spoiled *spoiled)
 {
 	const struct grammar_call *grammar = &grammar_calls[call->ordinal];
 	struct spoiler s = { .maker = maker, .call = call, .left = way, .spoiled = spoiled };

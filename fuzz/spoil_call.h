@@ -23,7 +23,8 @@ struct spoiled {
  * registers that are not used. Returns false, with nothing changed, if there is no such way. A maker that
  * has no handle of the sort that is needed leaves the call as it is.
  */
-bool spoil_call(struct maker *maker, struct made_call *call, size_t arg, unsigned way, struct spoiled *spoiled);
+bool spoil_call(struct maker *maker, struct made_call *call, size_t arg, unsigned way,
+		struct spoiled *spoiled);
 
 /* The errno of a refusal; not for GATE_BAD_STATE, where the contract declares it call by call. */
 int refusal_errno(enum gate_refusal refusal);

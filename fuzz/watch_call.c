@@ -10,12 +10,12 @@
 
 /* ---- handlers ---- */
 
-#define SERVE(name, NAME) \
+#define SERVE(name, NAME)                                                              \
 	static int64_t serve_##name(struct gate_frame *frame, struct abi_##name *call) \
-	{ \
-		struct watcher *watcher = gate_owner(gate_frame_vm(frame)); \
-\
-		return watcher->serve(watcher, frame, ABI_##NAME, call); \
+	{                                                                              \
+		struct watcher *watcher = gate_owner(gate_frame_vm(frame));            \
+                                                                                       \
+		return watcher->serve(watcher, frame, ABI_##NAME, call);               \
 	}
 ABI_EACH_CALL(SERVE)
 #undef SERVE
@@ -66,7 +66,8 @@ static const char *check_scalar(const struct seen *seen)
 	const struct grammar_field *from = grammar_calls[seen->ordinal].args + arg->from;
 	uint64_t base = arg->from >= 0 ? scalar_of(from, copy_of(seen->args, from)) : 0;
 
-	return failure(!judge_value(arg, gate_level(seen->vm), scalar_of(arg, seen->copy), base), "value not valid");
+	return failure(!judge_value(arg, gate_level(seen->vm), scalar_of(arg, seen->copy), base),
+		       "value not valid");
 }
 
 static const char *check_handle(const struct seen *seen)
@@ -137,7 +138,8 @@ static const char *check_string(const struct seen *seen)
 
 	if (wrong)
 		return wrong;
-	return failure(memchr(seen->copy, '\0', (size_t)length + 1) != seen->copy + length, "not ended by its only NUL");
+	return failure(memchr(seen->copy, '\0', (size_t)length + 1) != seen->copy + length,
+		       "not ended by its only NUL");
 }
 
 static const char *check_buffer(const struct seen *seen)
@@ -162,7 +164,8 @@ static const char *check_segments(const struct seen *seen)
 	}
 	if (wrong)
 		return wrong;
-	return failure(total > seen->arg->total || total != *copy_total(seen->args, seen->arg), "total not valid");
+	return failure(total > seen->arg->total || total != *copy_total(seen->args, seen->arg),
+		       "total not valid");
 }
 
 /* clang-format off */
@@ -190,9 +193,11 @@ static bool has_length(const struct grammar_field *arg)
 static const char *check_absent(const struct seen *seen)
 {
 	if (has_length(seen->arg))
-		return failure(*copy_length(seen->args, seen->ordinal, seen->arg), "newer than the level, and not empty");
+		return failure(*copy_length(seen->args, seen->ordinal, seen->arg),
+			       "newer than the level, and not empty");
 	if (seen->arg->kind == GRAMMAR_BUFFER)
-		return failure(copy_spans(seen->args, seen->arg)->iov_len, "newer than the level, and not empty");
+		return failure(copy_spans(seen->args, seen->arg)->iov_len,
+			       "newer than the level, and not empty");
 	return failure(copy_load(seen->copy, seen->arg->bytes), "newer than the level, and not zero");
 }
 
@@ -203,8 +208,8 @@ const char *watch_check(const struct gate_vm *vm, unsigned ordinal, void *args, 
 	for (size_t i = 0; i < grammar->arg_count; i++) {
 		const struct grammar_field *arg = &grammar->args[i];
 		const struct seen seen = { vm, ordinal, args, arg, copy_of(args, arg) };
-		const char *wrong =
-			grammar_exists(arg, gate_level(vm)) ? checks[arg->kind](&seen) : check_absent(&seen);
+		const char *wrong = grammar_exists(arg, gate_level(vm)) ? checks[arg->kind](&seen)
+									: check_absent(&seen);
 
 		if (wrong) {
 			*where = arg->name;
@@ -268,7 +273,8 @@ const char *watch_compare(const struct gate_vm *vm, unsigned ordinal, void *args
 
 /* ---- use ---- */
 
-void watch_each_span(const struct gate_vm *vm, unsigned ordinal, void *args, watch_span *function, void *context)
+void watch_each_span(const struct gate_vm *vm, unsigned ordinal, void *args, watch_span *function,
+		     void *context)
 {
 	const struct grammar_call *grammar = &grammar_calls[ordinal];
 

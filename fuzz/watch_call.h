@@ -29,7 +29,8 @@ const char *watch_compare(const struct gate_vm *vm, unsigned ordinal, void *args
 
 /* Calls a function for each span of guest memory that a handler got. */
 typedef void watch_span(void *context, const struct grammar_field *arg, const struct iovec *span);
-void watch_each_span(const struct gate_vm *vm, unsigned ordinal, void *args, watch_span *function, void *context);
+void watch_each_span(const struct gate_vm *vm, unsigned ordinal, void *args, watch_span *function,
+		     void *context);
 
 /* Fills the structs that the call answers, all but their size. */
 void watch_fill(unsigned ordinal, void *args, uint8_t pattern);

@@ -83,7 +83,9 @@ static bool open_object(enum abi_handle_kind kind, uint32_t rights, uint32_t sta
 	body = malloc(sizeof *body);
 	body->serial = ++last_serial;
 	released[last_serial] = false;
-	*object = (struct object){ .kind = kind, .rights = rights, .state = state, .serial = last_serial, .body = body };
+	*object = (struct object){
+		.kind = kind, .rights = rights, .state = state, .serial = last_serial, .body = body
+	};
 	error = gate_handle_open(world.gate, kind, body, release, rights, state, &object->handle);
 	if (error) {
 		if (error != -EAGAIN)
@@ -226,7 +228,8 @@ static bool is_of_sort(const struct object *object, const struct grammar_field *
 	if (object->kind != arg->handle || object->open == (sort == MADE_CLOSED))
 		return false;
 	return sort == MADE_CLOSED || (sort == MADE_GOOD && has_rights && has_state) ||
-	       (sort == MADE_NO_RIGHT && !has_rights) || (sort == MADE_OTHER_STATE && has_rights && !has_state);
+	       (sort == MADE_NO_RIGHT && !has_rights) ||
+	       (sort == MADE_OTHER_STATE && has_rights && !has_state);
 }
 
 /* Of some kinds there may be so few that another one has to go. */
@@ -244,7 +247,8 @@ static void open_fitting(const struct grammar_field *arg)
 }
 
 /* One that fits is opened if there is none, more often than not. */
-static bool handle(struct maker *maker, const struct grammar_field *arg, enum made_handle sort, postern_handle_t *result)
+static bool handle(struct maker *maker, const struct grammar_field *arg, enum made_handle sort,
+		   postern_handle_t *result)
 {
 	size_t first = world.object_count ? input_byte(&world.input) % world.object_count : 0;
 
@@ -314,8 +318,9 @@ static void check_tally(void)
 			if (!world.tally.unsure && (count->calls != world.tally.calls[i][j] ||
 						    count->failed != world.tally.failed[i][j]))
 				die("%s by %s: %llu calls and %llu failures are counted, not %llu and %llu",
-				    abi_calls[j].name, gate_crossing_name(i), (unsigned long long)count->calls,
-				    (unsigned long long)count->failed, (unsigned long long)world.tally.calls[i][j],
+				    abi_calls[j].name, gate_crossing_name(i),
+				    (unsigned long long)count->calls, (unsigned long long)count->failed,
+				    (unsigned long long)world.tally.calls[i][j],
 				    (unsigned long long)world.tally.failed[i][j]);
 		}
 	}
@@ -333,6 +338,8 @@ int world_take_token(void)
 
 	if (!world.config.rate_per_second)
 		return 1;
+	if (world.tally.unsure)
+		return -1;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	if ((now.tv_sec - began.tv_sec) * 1000 + (now.tv_nsec - began.tv_nsec) / 1000000 > 900)
 		return -1;
@@ -407,7 +414,8 @@ static void expect_answers(unsigned ordinal, void *args)
 		to = copy_place(args, arg);
 		answers[answer_count].host = to->host + sizeof(uint32_t);
 		answers[answer_count].size = to->size - sizeof(uint32_t);
-		memcpy(answers[answer_count++].bytes, copy_of(args, arg) + sizeof(uint32_t), to->size - sizeof(uint32_t));
+		memcpy(answers[answer_count++].bytes, copy_of(args, arg) + sizeof(uint32_t),
+		       to->size - sizeof(uint32_t));
 	}
 }
 
@@ -541,7 +549,8 @@ static void check_probe(const struct abi_abi_probe *call, int64_t result)
 			expected |= POSTERN_ABI_PROBE_RESULT_PERMITTED;
 	}
 	if (result != expected)
-		die("abi.probe(%#x) answers %lld, not %lld", call->number, (long long)result, (long long)expected);
+		die("abi.probe(%#x) answers %lld, not %lld", call->number, (long long)result,
+		    (long long)expected);
 }
 
 static void check_query(const struct abi_abi_query *call)
@@ -553,7 +562,8 @@ static void check_query(const struct abi_abi_query *call)
 		    world.judge.handled[i] && (abi_calls[i].always || world.config.policy.granted[i]))
 			calls |= UINT64_C(1) << (abi_calls[i].number & 0xff);
 	}
-	if (call->info.calls != calls || call->info.section != call->section || call->info.minor != world.config.level)
+	if (call->info.calls != calls || call->info.section != call->section ||
+	    call->info.minor != world.config.level)
 		die("abi.query(%#x) is wrong", call->section);
 }
 
@@ -588,7 +598,8 @@ static bool serve_itself(struct gate_frame *frame, unsigned ordinal, void *args,
 
 /* ---- all handlers ---- */
 
-static void check_arguments(const struct gate_vm *vm, unsigned ordinal, void *args, struct judgement *judgement)
+static void check_arguments(const struct gate_vm *vm, unsigned ordinal, void *args,
+			    struct judgement *judgement)
 {
 	const char *where = "";
 	const char *wrong = watch_check(vm, ordinal, args, &where);
@@ -679,9 +690,9 @@ static void cancel(void *owner, struct gate_vcpu *vcpu)
 	(void)owner;
 	for (size_t i = world.pending_count; i-- > 0;) {
 		if (world.pending[i].vcpu == gate_vcpu_number(vcpu))
-			world_complete(i, input_chance(&world.input, 64) ?
-						  world_draw_result(world.pending[i].ordinal) :
-						  -ECANCELED);
+			world_complete(i, input_chance(&world.input, 64)
+						  ? world_draw_result(world.pending[i].ordinal)
+						  : -ECANCELED);
 	}
 }
 
@@ -786,8 +797,8 @@ static void check_answer(const struct judgement *judgement, int passes, int64_t 
 		passes = world.handled > 0;
 	if (passes) {
 		if (world.handled != 1 || result != world.result)
-			die("%s: its handler ran %u times and answered %lld; the guest gets %lld", name, world.handled,
-			    (long long)world.result, (long long)result);
+			die("%s: its handler ran %u times and answered %lld; the guest gets %lld", name,
+			    world.handled, (long long)world.result, (long long)result);
 		world_count_call(GATE_TRAP, judgement->ordinal);
 		world_count_answer(GATE_TRAP, judgement->ordinal, result);
 		return;
@@ -895,8 +906,8 @@ void world_begin(const uint8_t *data, size_t size)
 	service_abi(&world.real);
 	service_ring(&world.real);
 	draw_config();
-	world.maker = (struct maker){ &ram, world.config.level, draw, place, handle, store,
-				      HOLE_PAGE * MEMORY_PAGE_SIZE };
+	world.maker = (struct maker){ &ram,  world.config.level,          draw, place, handle,
+				      store, HOLE_PAGE * MEMORY_PAGE_SIZE };
 	world.judge.memory = &ram;
 	world.judge.level = world.config.level;
 	world.judge.policy = &world.config.policy;

@@ -29,8 +29,8 @@ static inline int64_t postern_hypercall(uint64_t number, uint64_t a0, uint64_t a
 
 	__asm__ volatile("call *%[page]"
 			 : "=a"(result)
-			 : "a"(number), "D"(a0), "S"(a1), "d"(a2), "r"(r10), "r"(r8), "r"(r9),
-			   [page] "m"(postern_hypercall_page)
+			 : "a"(number), "D"(a0), "S"(a1), "d"(a2), "r"(r10), "r"(r8),
+			   "r"(r9), [page] "m"(postern_hypercall_page)
 			 : "rcx", "r11", "cc", "memory");
 	return result;
 }

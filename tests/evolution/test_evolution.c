@@ -71,9 +71,9 @@ static void describe(const struct subject *it, const char *what, size_t size)
 		 it->vm->maker.level, what);
 }
 
-#define EXPECT(it, size, condition) \
-	do { \
-		if (!(condition)) \
+#define EXPECT(it, size, condition)                                    \
+	do {                                                           \
+		if (!(condition))                                      \
 			describe((it), "not so: " #condition, (size)); \
 	} while (0)
 
@@ -257,7 +257,8 @@ static void on_each_level(void (*test)(struct call_vm *vm))
 static void try_structs(struct call_vm *vm)
 {
 	for (unsigned i = ABI_NO_CALL + 1; i < ABI_CALLS; i++) {
-		if (abi_calls[i].since <= vm->maker.level && try_call(vm, i) && vm->maker.level == ABI_LEVELS - 1)
+		if (abi_calls[i].since <= vm->maker.level && try_call(vm, i) &&
+		    vm->maker.level == ABI_LEVELS - 1)
 			tried.call_count++;
 	}
 }
@@ -285,7 +286,8 @@ static void test_structs_of_every_version(void **state)
 
 	(void)state;
 	on_each_level(try_structs);
-	print_message("# %zu structs in %zu calls, at %d levels\n", tried.record_count, tried.call_count, ABI_LEVELS);
+	print_message("# %zu structs in %zu calls, at %d levels\n", tried.record_count, tried.call_count,
+		      ABI_LEVELS);
 	assert_int_equal(tried.record_count, records);
 	assert_int_equal(tried.call_count, calls);
 }
@@ -348,7 +350,8 @@ static void try_members(struct call_vm *vm, unsigned ordinal, size_t arg, const 
 static void try_all_members(struct call_vm *vm)
 {
 	for (unsigned i = ABI_NO_CALL + 1; i < ABI_CALLS; i++) {
-		for (size_t j = 0; j < grammar_calls[i].arg_count && abi_calls[i].since <= vm->maker.level; j++)
+		for (size_t j = 0; j < grammar_calls[i].arg_count && abi_calls[i].since <= vm->maker.level;
+		     j++)
 			try_members(vm, i, j, &grammar_calls[i].args[j], 0);
 	}
 }

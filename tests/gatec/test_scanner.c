@@ -100,6 +100,7 @@ static void test_names_and_numbers(void **state)
 		{ "10", 10 },
 		{ "0x10", 16 },
 		{ "0xaBcDeF", 0xabcdef },
+		{ "0xAbCdEf90", 0xabcdef90 },
 		{ "18446744073709551615", UINT64_MAX },
 		{ "00018446744073709551615", UINT64_MAX },
 		{ "0xffffffffffffffff", UINT64_MAX },
@@ -109,6 +110,7 @@ static void test_names_and_numbers(void **state)
 	for (size_t i = 0; i < COUNT(numbers); i++)
 		assert_int_equal(lex_text(numbers[i].text).items[0].number, numbers[i].number);
 	assert_string_equal(lex_text("clock_id:").items[0].text, "clock_id");
+	assert_string_equal(lex_text("EAZaz_09").items[0].text, "EAZaz_09");
 }
 
 static void test_places(void **state)
@@ -422,6 +424,10 @@ static void test_other_defaults(void **state)
 	assert_int_equal(contract->calls[1].crossings, CROSSING_TRAP | CROSSING_RING);
 	assert_false(contract->draft);
 	assert_false(contract->lock);
+	contract = contract_of("abi t 255.255 draft lock");
+	assert_int_equal(version_compare(contract->version, (struct version){ 255, 255 }), 0);
+	assert_true(contract->draft);
+	assert_true(contract->lock);
 }
 
 static void test_references(void **state)
@@ -446,14 +452,18 @@ static void test_references(void **state)
 
 static void test_profiles(void **state)
 {
+	/* clang-format off */
 	static const struct {
 		const char *name;
 		bool calls[4];
 	} rows[] = {
-		{ "one", { false, true, false, false } }, { "whole", { true, true, false, false } },
-		{ "both", { true, true, false, true } },  { "none", { false, false, false, false } },
+		{ "one", { false, true, false, false } },
+		{ "whole", { true, true, false, false } },
+		{ "both", { true, true, false, true } },
+		{ "none", { false, false, false, false } },
 		{ "all", { true, true, true, true } },
 	};
+	/* clang-format on */
 	const struct contract *contract = contract_of(
 		HEAD SECTION "section u = 2 \"U.\" section empty = 3 \"E.\""
 			     "profile one { \"P.\" s.b } profile whole { \"P.\" s }"
@@ -589,12 +599,51 @@ static const char *emitted(emit_function *emit, const struct contract *contract)
 #define OTHER_HANDLE "handle g = 2 max 4 { \"G.\" } "
 #define STRUCT "struct p { \"P.\" a : u64 b : struct o } "
 #define OTHER_STRUCT "struct o { \"O.\" a : u64 max 5 } "
+#define RING_ENTRY "struct ring_entry { \"R.\" call : u16 flags : u16 x : u32 token : u64 args : u64[6] } "
 #define CALL \
 	"call s.a = 0x0100 { \"A.\" in a : vector of p max 3 in b : enum e in c : handle h needs r " CALL_END
 #define OTHER_CALL "call s.b = 0x0101 { \"B.\" in a : flags f errors EIO, EBUSY " CALL_END
 #define OTHER_SECTION "section r = 2 \"R.\" "
 #define PROFILE "profile w { \"W.\" s.a s.b } "
 #define OTHER_PROFILE "profile v { \"V.\" w r } "
+
+/* Lines of generated C that were once wrong in ways that no compiler sees, or for odd contracts alone. */
+static void test_lines_of_generated_code(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		emit_function *emit;
+		const char *items; /* of a call s.c */
+		const char *line;
+	} rows[] = {
+		{ emit_host, "in a : u8 in b : buffer max 9",
+		  "\twrong |= gate_malformed((args[3] | args[4] | args[5]) != 0);" },
+		{ emit_host, "in a : string max 9 in b : string max 9 in c : u8",
+		  "\twrong |= gate_malformed(args[5] != 0);" },
+		{ emit_host, "in a : vector of p max 9 min 0 since 1.1", "\t\tcall->a_count = 0;" },
+		{ emit_host, "in a : string max 9 since 1.1", "\t\tcall->a_length = 0;" },
+		{ emit_host, "in a : bytes max 9 since 1.1", "\t\tcall->a_length = 0;" },
+		{ emit_host, "in a : segments max 9 min 0 total 9 since 1.1", "\t\tcall->a_bytes = 0;" },
+		{ emit_host, "in a : s64 max -0x8000000000000000",
+		  "\twrong |= gate_malformed(call->a > INT64_MIN);" },
+		{ emit_host, "in a : u8 in b : u32 from a",
+		  "\twrong |= gate_malformed(args[1] > 0xffffffff);" },
+		{ emit_host, "in a : gpa in b : u32 from a", " || call->b > UINT64_MAX - call->a.value);" },
+		{ emit_stubs, "in token : u8", "\t\t.token = ring_token," },
+		{ emit_stubs, "in entry : u8", "\t*ring_entry = (struct postern_ring_entry){" },
+	};
+	/* clang-format on */
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		const char *call = arena_print("call s.c = 0x0100 { \"C.\" %s " CALL_END, rows[i].items);
+		const char *contract = arena_print("%s%s", HEAD SECTION STRUCT OTHER_STRUCT RING_ENTRY, call);
+		const char *text = emitted(rows[i].emit, contract_of(contract));
+
+		if (!strstr(text, arena_print("%s\n", rows[i].line)))
+			fail_msg("for %s: no line %s", rows[i].items, rows[i].line);
+	}
+}
 
 /* Two loads of one text give the same bytes, though nothing is at the same address; so do two calls. */
 static void test_same_text_same_bytes(void **state)
@@ -657,6 +706,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_many_diagnostics, free_arena),
 		cmocka_unit_test_teardown(test_wide_lines, free_arena),
 		cmocka_unit_test_teardown(test_comments, free_arena),
+		cmocka_unit_test_teardown(test_lines_of_generated_code, free_arena),
 		cmocka_unit_test_teardown(test_same_text_same_bytes, free_arena),
 		cmocka_unit_test_teardown(test_order_does_not_matter_to_a_lock, free_arena),
 	};

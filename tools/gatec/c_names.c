@@ -33,6 +33,11 @@ void print_generated(const struct contract *contract, const char *what, FILE *to
 		contract->draft ? " (draft)" : "");
 }
 
+static size_t width_of(unsigned tabs)
+{
+	return (size_t)TAB_WIDTH * tabs;
+}
+
 static void print_indent(unsigned tabs, FILE *to)
 {
 	for (unsigned i = 0; i < tabs; i++)
@@ -71,7 +76,7 @@ void print_line(FILE *to, unsigned tabs, const char *format, ...)
 	va_end(args);
 
 	for (unsigned indent = tabs; *code; indent = tabs + 1) {
-		size_t length = line_length(code, CODE_WIDTH - indent * TAB_WIDTH);
+		size_t length = line_length(code, CODE_WIDTH - width_of(indent));
 
 		print_indent(indent, to);
 		fprintf(to, "%.*s\n", (int)length, code);
@@ -101,7 +106,7 @@ void print_comment(const char *prose, unsigned tabs, FILE *to)
 		return;
 	prose = safe(prose);
 	print_indent(tabs, to);
-	if (!strchr(prose, '\n') && tabs * TAB_WIDTH + strlen(prose) <= COMMENT_WIDTH) {
+	if (!strchr(prose, '\n') && width_of(tabs) + strlen(prose) <= COMMENT_WIDTH) {
 		fprintf(to, "/* %s */\n", prose);
 		return;
 	}
@@ -109,7 +114,7 @@ void print_comment(const char *prose, unsigned tabs, FILE *to)
 	while (*prose) {
 		size_t length = strcspn(prose, " \n");
 
-		if (column && column + 1 + length > COMMENT_WIDTH - TAB_WIDTH * (size_t)tabs) {
+		if (column && column + 1 + length > COMMENT_WIDTH - width_of(tabs)) {
 			fputc('\n', to);
 			column = 0;
 		}
@@ -148,7 +153,7 @@ static const char *first_words(const char *prose)
 void print_with_comment(const char *code, const char *prose, unsigned tabs, FILE *to)
 {
 	const char *comment = prose ? safe(first_words(prose)) : "";
-	bool fits = tabs * TAB_WIDTH + strlen(code) + strlen(comment) + strlen(" /*  */") <= CODE_WIDTH;
+	bool fits = width_of(tabs) + strlen(code) + strlen(comment) + strlen(" /*  */") <= CODE_WIDTH;
 
 	if (prose && !fits)
 		print_comment(comment, tabs, to);

@@ -93,18 +93,34 @@ static void emit_prepare(const struct call *call, FILE *to)
 	fputs("\t};\n}\n", to);
 }
 
-static bool has_record(const struct contract *contract, const char *name)
+static bool has_field(const struct record *record, const char *name, unsigned bytes, uint64_t count)
+{
+	for (size_t i = 0; i < record->field_count; i++) {
+		const struct field *field = &record->fields[i];
+
+		if (!strcmp(field->name, name))
+			return field->type.kind == TYPE_INTEGER && field->type.bytes == bytes &&
+			       field->type.count == count;
+	}
+	return false;
+}
+
+/* Whether the contract has the struct that postern_prepare_* fills in. */
+static bool has_ring_entries(const struct contract *contract)
 {
 	for (size_t i = 0; i < contract->record_count; i++) {
-		if (!strcmp(contract->records[i].name, name))
-			return true;
+		const struct record *record = &contract->records[i];
+
+		if (!strcmp(record->name, "ring_entry"))
+			return has_field(record, "call", 2, 0) && has_field(record, "token", 8, 0) &&
+			       has_field(record, "args", 8, MAX_REGISTERS);
 	}
 	return false;
 }
 
 void emit_stubs(const struct contract *contract, FILE *to)
 {
-	bool has_rings = has_record(contract, "ring_entry");
+	bool has_rings = has_ring_entries(contract);
 
 	print_generated(contract, "postern/stubs.h - hypercalls as functions, for guests.", to);
 	fputs("#ifndef POSTERN_STUBS_H\n"

@@ -209,9 +209,11 @@ static void lex_prose(struct lexer *lexer)
 	struct prose prose = { .text = arena_alloc((size_t)(prose_end(lexer) - lexer->next) + 1) };
 
 	for (lexer->next++; lexer->next < lexer->end && *lexer->next != '"'; lexer->next++) {
-		char c = is_blank(lexer) ? ' ' : *lexer->next;
+		char c = *lexer->next;
 
-		if (c == '\\')
+		if (is_blank(lexer))
+			c = ' ';
+		else if (c == '\\')
 			c = lex_escape(lexer);
 		if (((unsigned char)c < ' ' && c != '\n' && c != '\t') || c == 0x7f)
 			diagnose(lexer->list, here(lexer), "control character 0x%02x in prose", (unsigned)c);

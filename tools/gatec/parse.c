@@ -930,13 +930,8 @@ struct contract *parse_contract(const char *file, const char *text, size_t lengt
 	if (!parse_abi(&parser))
 		skip_declaration(&parser);
 	while (!at_kind(&parser, TOKEN_END)) {
-		const struct token *start = parser.next;
-
-		if (parse_declaration(&parser))
-			continue;
-		if (parser.next == start)
-			advance(&parser);
-		skip_declaration(&parser);
+		if (!parse_declaration(&parser))
+			skip_declaration(&parser);
 	}
 	return contract;
 }

@@ -62,11 +62,12 @@ static const struct spoiled wrong_crossing = { GATE_MALFORMED, EINVAL, "cannot c
 
 /* ---- one refusal ---- */
 
-#define CHECK(condition) \
-	do { \
-		if (!(condition)) \
-			fail_msg("%s by %s at level %u: %s %s: not so: " #condition, abi_calls[call->ordinal].name, \
-				 gate_crossing_name(crossing), vm->maker.level, why->where, why->what); \
+#define CHECK(condition)                                                                      \
+	do {                                                                                  \
+		if (!(condition))                                                             \
+			fail_msg("%s by %s at level %u: %s %s: not so: " #condition,          \
+				 abi_calls[call->ordinal].name, gate_crossing_name(crossing), \
+				 vm->maker.level, why->where, why->what);                     \
 	} while (0)
 
 static void check_counts(struct call_vm *vm, enum gate_crossing crossing, const struct made_call *call,
@@ -77,8 +78,10 @@ static void check_counts(struct call_vm *vm, enum gate_crossing crossing, const 
 	gate_read_stats(vm->gate, &after);
 	for (unsigned i = 0; i < GATE_REFUSALS; i++)
 		CHECK(after.refused[i] == before->refused[i] + (i == why->refusal));
-	CHECK(after.counts[crossing][call->ordinal].calls == before->counts[crossing][call->ordinal].calls + 1);
-	CHECK(after.counts[crossing][call->ordinal].failed == before->counts[crossing][call->ordinal].failed + 1);
+	CHECK(after.counts[crossing][call->ordinal].calls ==
+	      before->counts[crossing][call->ordinal].calls + 1);
+	CHECK(after.counts[crossing][call->ordinal].failed ==
+	      before->counts[crossing][call->ordinal].failed + 1);
 	CHECK(after.undeclared == 0);
 }
 
@@ -94,16 +97,16 @@ static void expect_refused(struct call_vm *vm, enum gate_crossing crossing, cons
 	cases++;
 	if (result != -why->error)
 		fail_msg("%s by %s at level %u: %s %s: answered %lld, not %d", abi_calls[call->ordinal].name,
-			 gate_crossing_name(crossing), vm->maker.level, why->where, why->what, (long long)result,
-			 -why->error);
+			 gate_crossing_name(crossing), vm->maker.level, why->where, why->what,
+			 (long long)result, -why->error);
 	CHECK(vm->handled == 0);
 	CHECK(call_vm_changed(vm) == -1);
 	check_counts(vm, crossing, call, why, &before);
 }
 
 /* Makes a call anew, with an argument spoiled in a way. */
-static bool make_spoiled(struct call_vm *vm, unsigned ordinal, size_t arg, unsigned way, struct made_call *call,
-			 struct spoiled *why)
+static bool make_spoiled(struct call_vm *vm, unsigned ordinal, size_t arg, unsigned way,
+			 struct made_call *call, struct spoiled *why)
 {
 	call_vm_begin(vm);
 	make_call(&vm->maker, ordinal, call);
@@ -112,8 +115,8 @@ static bool make_spoiled(struct call_vm *vm, unsigned ordinal, size_t arg, unsig
 
 /* Calls test for each single thing that can be wrong with a call. */
 static void each_spoiled(struct call_vm *vm, unsigned ordinal,
-			 void (*test)(struct call_vm *vm, enum gate_crossing crossing, const struct made_call *call,
-				      const struct spoiled *why),
+			 void (*test)(struct call_vm *vm, enum gate_crossing crossing,
+				      const struct made_call *call, const struct spoiled *why),
 			 enum gate_crossing crossing, const struct spoiled *why)
 {
 	struct made_call call;
@@ -149,7 +152,8 @@ static void test_valid_call_reaches_its_handler(void **state)
 
 static void check_one_wrong(struct call_vm *vm, enum gate_crossing crossing, unsigned ordinal)
 {
-	each_spoiled(vm, ordinal, expect_refused, crossing, crosses(ordinal, crossing) ? NULL : &wrong_crossing);
+	each_spoiled(vm, ordinal, expect_refused, crossing,
+		     crosses(ordinal, crossing) ? NULL : &wrong_crossing);
 }
 
 static void test_one_thing_wrong(void **state)
@@ -163,8 +167,8 @@ static const struct spoiled *lower(const struct spoiled *a, const struct spoiled
 	return b->refusal < a->refusal ? b : a;
 }
 
-static void check_two_arguments(struct call_vm *vm, enum gate_crossing crossing, unsigned ordinal, size_t first,
-				size_t second)
+static void check_two_arguments(struct call_vm *vm, enum gate_crossing crossing, unsigned ordinal,
+				size_t first, size_t second)
 {
 	struct made_call call;
 	struct spoiled a;
