@@ -446,8 +446,13 @@ static void spoil_absent(struct spoiler *s)
 static void spoil_unused(struct spoiler *s)
 {
 	const struct grammar_call *grammar = &grammar_calls[s->call->ordinal];
-	const struct grammar_field *last = &grammar->args[grammar->arg_count - 1];
-	unsigned used = grammar->arg_count ? last->at + grammar_registers(last) : 0;
+	unsigned used = 0;
+
+	if (grammar->arg_count) {
+		const struct grammar_field *last = &grammar->args[grammar->arg_count - 1];
+
+		used = last->at + grammar_registers(last);
+	}
 
 	for (unsigned i = used; i < 6; i++) {
 		if (is_turn(s, true, GATE_MALFORMED, "unused register", "the lowest bit"))
