@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* call_copy.h - where things are in the struct abi_* that a handler gets, for code that knows it by the grammar only. */
+/*
+ * call_copy.h - where things are in the struct abi_* that a handler gets, for code that knows it by the
+ * grammar only.
+ */
 #ifndef POSTERN_FUZZ_CALL_COPY_H
 #define POSTERN_FUZZ_CALL_COPY_H
 

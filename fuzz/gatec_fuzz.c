@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * gatec_fuzz.c - the scanner's fuzzer: any bytes are taken for a contract. Whatever they are, the scanner ends,
- * with messages or with outputs, and gives all its memory back. A contract that it finds good can be compared
- * with itself, and what it writes as a next version, or as a lock file, it can read.
+ * gatec_fuzz.c - the scanner's fuzzer: any bytes are taken for a contract. Whatever they are, the scanner
+ * ends, with messages or with outputs, and gives all its memory back. A contract that it finds good can be
+ * compared with itself, and what it writes as a next version, or as a lock file, it can read.
  */
 #include "arena.h"
 #include "compat.h"

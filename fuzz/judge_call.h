@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * judge_call.h - says of any call what the gate has to answer. It is a second implementation of the rules in
- * docs/contract.md, from the grammar's tables, slow and plain, that shares nothing with the generated decoders.
+ * docs/contract.md, from the grammar's tables, slow and plain, that shares nothing with the generated
+ * decoders.
  */
 #ifndef POSTERN_FUZZ_JUDGE_CALL_H
 #define POSTERN_FUZZ_JUDGE_CALL_H
@@ -47,7 +48,7 @@ void judge_entry(struct judge *judge, enum gate_crossing crossing, const struct 
 /* Whether a private copy of a struct is valid at a level. */
 bool judge_record(const struct grammar_record *record, unsigned level, const uint8_t *copy);
 
-/* Whether the value of a scalar argument or of one element of a field is; base: of what it is counted from. */
+/* Whether the value of a scalar argument or field is valid; base: the value of what it is counted from. */
 bool judge_value(const struct grammar_field *field, unsigned level, uint64_t value, uint64_t base);
 
 /* Whether every byte is in a page that the guest has. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * ram.h - guest memory under test, beside a shadow of what has to be in it. Whoever writes for the guest, or
- * expects the host to write, says so here; whatever else changes is found. While the gate runs, pages that the
- * guest does not own are poisoned, and loads are counted.
+ * expects the host to write, says so here; whatever else changes is found. While the gate runs, pages that
+ * the guest does not own are poisoned, and loads are counted.
  */
 #ifndef POSTERN_FUZZ_RAM_H
 #define POSTERN_FUZZ_RAM_H
@@ -28,7 +28,7 @@ void ram_expect(const void *host, const void *bytes, uint64_t size);
 /* Whatever is there is right. */
 void ram_accept(uint64_t at, uint64_t size);
 
-/* Ends the program if anything else is in RAM than should be: in pages that have been written to, or in all. */
+/* Ends the program if RAM is not as it should be: where it has been written to, or anywhere. */
 void ram_check(void);
 void ram_check_all(void);
 

@@ -16,7 +16,7 @@ enum { LINES = 128, HOST_LINE = 64, MOST_ENTRIES = 4096, MOST_COMPLETIONS = 8192
 /* The host's side of a ring, as it has to be. */
 struct ring {
 	struct ring_now now;
-	/* The guest, or what it told the host to write, was where only the ring should be: no more can be said. */
+	/* The guest, or what it told the host to write, was where only the ring should be: nobody can tell. */
 	bool wild;
 	bool line_changed; /* the guest's line, during the step */
 	uint32_t complete_tail;

@@ -23,10 +23,12 @@ import random, sys
 random.seed(1)
 for number in range(64):
     with open(f"{sys.argv[1]}/{number}", "wb") as seed:
-        # Small choices are the frequent ones: see fuzz/input.h.
-        seed.write(bytes(random.choice((0, random.randrange(256), random.randrange(64))) for _ in range(1024)))
+        for _ in range(1024):
+            # Small choices are the frequent ones: see fuzz/input.h.
+            seed.write(bytes([random.randrange(random.choice((1, 64, 256)))]))
 END
-	cp "$source/abi/postern.abi" "$source/fuzz/grown/extra.abi" "$source"/tests/gatec/golden/*.abi "$work/seeds/gatec"
+	cp "$source/abi/postern.abi" "$source/fuzz/grown/extra.abi" "$source"/tests/gatec/golden/*.abi \
+		"$work/seeds/gatec"
 }
 
 run() {
@@ -52,7 +54,8 @@ report_lines() {
 		LLVM_PROFILE_FILE="$work/$name.profraw" "$work/${name}_cover" -runs=0 "$work/corpus/$name" \
 			"$work/seeds/gate" >"$work/${name}_cover.log" 2>&1
 		llvm-profdata merge -o "$work/$name.profdata" "$work/$name.profraw"
-		llvm-cov export -summary-only -instr-profile="$work/$name.profdata" "$work/${name}_cover" >"$work/$name.json"
+		llvm-cov export -summary-only -instr-profile="$work/$name.profdata" "$work/${name}_cover" \
+			>"$work/$name.json"
 		python3 - "$name" "$work/$name.json" <<'END'
 import json, sys
 

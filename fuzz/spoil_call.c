@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * spoil_call.c - see spoil_call.h. Every way is one `if (is_turn(...))`: the ways are counted by going through
- * them, and the one whose turn it is is carried out.
+ * spoil_call.c - see spoil_call.h. Every way is one `if (is_turn(...))`: the ways are counted by going
+ * through them, and the one whose turn it is is carried out.
  */
 #include "spoil_call.h"
 

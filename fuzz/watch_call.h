@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * watch_call.h - handlers for all calls, which lead to one function, and what such a function needs: to see by
- * the grammar that the arguments are what the gate promises, and to use them.
+ * watch_call.h - handlers for all calls, which lead to one function, and what such a function needs: to see
+ * by the grammar that the arguments are what the gate promises, and to use them.
  */
 #ifndef POSTERN_FUZZ_WATCH_CALL_H
 #define POSTERN_FUZZ_WATCH_CALL_H

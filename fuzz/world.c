@@ -608,8 +608,11 @@ static void check_arguments(const struct gate_vm *vm, unsigned ordinal, void *ar
 		die("%s: %s: %s", abi_calls[ordinal].name, where, wrong);
 	if (!judgement)
 		return;
-	if (judgement->ordinal != ordinal || judgement->refusal != GATE_REFUSALS)
-		die("%s is served, but should be refused as %s", abi_calls[ordinal].name,
+	if (judgement->ordinal != ordinal)
+		die("%s is served, but %s comes next", abi_calls[ordinal].name,
+		    abi_calls[judgement->ordinal].name);
+	if (judgement->refusal != GATE_REFUSALS)
+		die("%s is served, but should be refused: %s", abi_calls[ordinal].name,
 		    gate_refusal_name(judgement->refusal));
 	where = watch_compare(vm, ordinal, args, &judgement->args);
 	if (where)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_evolution.c - guests built for an older or a newer version meet this host, at each of its levels. Every
- * call and struct that may grow is found in the grammar. Built twice: for the contract that we have, which has
- * one level, and for one that has grown from it, whose level 0 has to behave as ours does.
+ * test_evolution.c - guests built for an older or a newer version meet this host, at each of its levels.
+ * Every call and struct that may grow is found in the grammar. Built twice: for the contract that we have,
+ * which has one level, and for one that has grown from it, whose level 0 has to behave as ours does.
  */
 #include "before.h"
 #include "call_copy.h"
@@ -26,13 +26,16 @@ static struct {
 	uint8_t copy[LARGEST];
 } got;
 
+/* What the handlers answer. */
+static int64_t answer;
+
 static int64_t record_and_fill(struct call_vm *vm, unsigned ordinal, void *args)
 {
 	(void)vm;
 	if (got.arg)
 		memcpy(got.copy, copy_of(args, got.arg), grammar_size(got.arg->record, ABI_LEVELS - 1));
 	watch_fill(ordinal, args, PATTERN);
-	return 0;
+	return answer;
 }
 
 /* The way that a call is made here: by a trap, if it can cross so. */
@@ -192,6 +195,17 @@ static void try_new_fields(struct subject *it)
 	}
 }
 
+/* A call that fails writes no struct, whatever its handler has put into the copy. */
+static void try_failure(struct subject *it)
+{
+	prepare(it, it->known);
+	answer = -ECANCELED;
+	EXPECT(it, it->known, cross(it->vm, &it->call) == -ECANCELED);
+	EXPECT(it, it->known, it->vm->handled == 1);
+	EXPECT(it, it->known, call_vm_changed(it->vm) == -1);
+	answer = 0;
+}
+
 static void try_struct(struct subject *it)
 {
 	for (unsigned version = it->record->since; version < ABI_LEVELS; version++)
@@ -200,6 +214,7 @@ static void try_struct(struct subject *it)
 		try_version(it, grammar_size(it->record, ABI_LEVELS - 1) + 8);
 	try_all_sizes(it);
 	try_new_fields(it);
+	try_failure(it);
 }
 
 /* Which structs and calls have been tried. */
@@ -263,7 +278,7 @@ static void try_structs(struct call_vm *vm)
 	}
 }
 
-/* Counted from the tables that the host has, not from the grammar: a struct with sizes by level is extensible. */
+/* Counted from the host's tables, not from the grammar: a struct that has a size by level is extensible. */
 static size_t count_in_tables(size_t *calls)
 {
 	size_t records = sizeof abi_levels->size / sizeof(uint16_t) - 1; /* the last one is none */

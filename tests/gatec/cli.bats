@@ -240,7 +240,7 @@ holds() {
 	gate 0 emit lock "$contract" -o /dev/null
 	[ -c /dev/null ]
 	mkfifo out/pipe
-	cat out/pipe >copy &
+	timeout 10 cat out/pipe >copy &
 	gate 0 emit lock "$contract" -o out/pipe
 	wait
 	[ -p out/pipe ]

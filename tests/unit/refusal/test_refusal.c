@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_refusal.c - whatever is wrong with a call, the gate answers what docs/contract.md says, runs no handler,
- * changes nothing in guest memory, and counts the refusal. What can be wrong comes from the grammar, so a call
- * that is added to the contract is tested here without a change.
+ * test_refusal.c - whatever is wrong with a call, the gate answers what docs/contract.md says, runs no
+ * handler, changes nothing in guest memory, and counts the refusal. What can be wrong comes from the grammar,
+ * so a call that is added to the contract is tested here without a change.
  */
 #include "call_vm.h"
 #include "levels.h"
