@@ -117,7 +117,11 @@ struct engine {
 	void (*destroy)(struct engine_vm *vm);
 
 	struct engine_vcpu *(*vcpu)(struct engine_vm *vm, unsigned number);
-	/* While the vCPU is not being run. fs_base and gs_base of a vCPU that has run may be unknown: 0. */
+	/*
+	 * While the vCPU is not being run. fs_base and gs_base of a vCPU that has run may be unknown: 0. To set a
+	 * state is to start the vCPU afresh: what the state does not hold is as after reset, the FS base zero,
+	 * the GS base the vCPU's page, and an exit that was not answered needs no answer.
+	 */
 	int (*get_state)(struct engine_vcpu *vcpu, struct engine_state *state);
 	int (*set_state)(struct engine_vcpu *vcpu, const struct engine_state *state);
 	int (*set_callbacks)(struct engine_vcpu *vcpu, const struct engine_callbacks *callbacks);
@@ -134,8 +138,13 @@ struct engine {
 	 */
 	int (*deliver)(struct engine_vcpu *vcpu);
 
-	/* Makes run() return with INTERRUPTED, now or when it is next called. By any thread. */
+	/*
+	 * Makes run() return with INTERRUPTED, now or when it is next called: no instruction of the vCPU is
+	 * executed then. A vCPU that cannot be had so ends its VM (SHUTDOWN). By any thread.
+	 */
 	void (*kick)(struct engine_vcpu *vcpu);
+	/* Ends all vCPUs, whatever they do: each run() returns with SHUTDOWN, soon. By any thread. */
+	void (*kill)(struct engine_vm *vm);
 	/* Makes a vCPU look at its pending events, if it runs with events enabled. By any thread. */
 	void (*raise)(struct engine_vcpu *vcpu);
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * code.S - the part of the engine's code in a guest process that no compiler can write: the hypercall
- * entry, waiting, system calls, and loading a whole register state. It is copied to RING3_CODE, so it
+ * entry, waiting, system calls, and loading a whole register state. It is copied to behind RING3_CODE, so it
  * knows no address but those of layout.h. Only from here (and from code.c, behind it) does the process's
  * filter let system calls through, and a guest can jump to any byte of it: nothing here may be of use to
  * whoever arrives with registers of his own.
@@ -14,11 +14,11 @@
 #define FUTEX_WAKE 1
 
 	.section ring3_code, "ax", @progbits
-	.balign 4096
+	.balign 64
 
 
 /*
- * The hypercall page: the number in rax, arguments in rdi, rsi, rdx, r10, r8, r9; the result in rax. Only
+ * Where the hypercall page jumps to: the number in rax, arguments in rdi, rsi, rdx, r10, r8, r9; the result in rax. Only
  * rcx and r11 change. The GS base is the vCPU's page, as it was when the vCPU started.
  */
 	.globl ring3_hypercall
@@ -47,22 +47,6 @@ ring3_hypercall:
 	subl $1, %r11d
 	ja .Lspin
 	jmp .Lsleep
-.Ldone:
-	movq RING3_MAILBOX_NUMBER(%rcx), %rax
-	/*
-	 * Up to and including this instruction the mailbox is in use, and a handler that finds the vCPU here
-	 * only takes a note of an event (code.c). Behind it, the event can be delivered anywhere.
-	 */
-	.globl ring3_hypercall_end
-ring3_hypercall_end:
-	testl $-1, RING3_AREA_DEFERRED(%rcx)
-	jnz .Ldeferred
-	ret
-.Ldeferred:
-	movl $0, RING3_AREA_DEFERRED(%rcx)
-	.globl ring3_deferred_trap
-ring3_deferred_trap:
-	int3 /* to the handler of signals, which returns for us and delivers what is pending */
 
 .Lwake:
 	call ring3_wake_host
@@ -116,6 +100,31 @@ ring3_sleep:
 	movq %rdi, %rcx
 	jmp ring3_sleep
 1:	ret
+
+.Ldone:
+	movq RING3_MAILBOX_NUMBER(%rcx), %rax
+	/*
+	 * From ring3_hypercall to here the mailbox is in use, and a handler that finds the vCPU in between
+	 * leaves it there (code.c): a kick is noted in the area, an event in the vCPU's page. From here on it
+	 * is continued elsewhere at any instruction; but what was noted before has to be looked at, once.
+	 */
+	.globl ring3_hypercall_end
+ring3_hypercall_end:
+	cmpl $0, RING3_AREA_KICKED(%rcx)
+	jne ring3_hypercall_trap
+	cmpl $0, %gs:RING3_VCPU_PAGE_ENABLED
+	je 1f
+	movq %gs:RING3_VCPU_PAGE_MASKED, %r11
+	notq %r11
+	testq %r11, %gs:RING3_VCPU_PAGE_PENDING
+	jnz .Levent
+1:	ret
+.Levent:
+	cmpq $0, RING3_AREA_EVENT(%rcx) /* no entry: the guest looks at its events by itself */
+	je 1b
+	.globl ring3_hypercall_trap
+ring3_hypercall_trap:
+	int3 /* to the handler of signals, which returns for us and does what is to be done */
 
 /* void ring3_hand_over(struct ring3_mailbox *): gives the mailbox to the monitor and waits to get it back. */
 	.globl ring3_hand_over

@@ -26,7 +26,7 @@ void ring3_hand_over(struct ring3_mailbox *mailbox);
 void ring3_load(const struct engine_state *state) __attribute__((noreturn));
 void ring3_restorer(void);
 void ring3_hypercall(void);
-extern const char ring3_hypercall_end[], ring3_deferred_trap[];
+extern const char ring3_hypercall_end[], ring3_hypercall_trap[];
 void ring3_start(void) __attribute__((noreturn));
 void ring3_thread(struct ring3_area *area) __attribute__((noreturn));
 
@@ -165,11 +165,22 @@ IN_GUEST static bool deliver(struct ring3_area *area, uint64_t entry, const stru
 	return true;
 }
 
+/* All that a state does not hold, as it is when a vCPU starts. A NULL there resets the extended state on return. */
+IN_GUEST static void reset_rest(const struct ring3_area *area, ucontext_t *context)
+{
+	context->uc_mcontext.fpregs = NULL;
+	if (!boot_block()->has_fsgsbase)
+		return;
+	__asm__ volatile("wrfsbase %0" : : "r"(0UL));
+	__asm__ volatile("wrgsbase %0" : : "r"(area->vcpu_page));
+}
+
 /* Hands the state to the monitor and takes back what it makes of it. Returns its answer. */
 IN_GUEST static enum ring3_answer ask_monitor(struct ring3_area *area, enum ring3_kind kind,
-					      const struct interruption *what, greg_t *registers)
+					      const struct interruption *what, ucontext_t *context)
 {
 	struct ring3_mailbox *mailbox = &area->mailbox;
+	greg_t *registers = context->uc_mcontext.gregs;
 
 	save_state(registers, &area->state);
 	mailbox->kind = kind;
@@ -178,7 +189,17 @@ IN_GUEST static enum ring3_answer ask_monitor(struct ring3_area *area, enum ring
 	mailbox->args[1] = what->address;
 	ring3_hand_over(mailbox);
 	load_state(&area->state, registers);
+	if (mailbox->number == RING3_START)
+		reset_rest(area, context);
 	return (enum ring3_answer)mailbox->number;
+}
+
+/* Whether a hypercall has the mailbox in use. Events and kicks wait until it is over; code.S sees to them there. */
+static inline bool is_in_hypercall(const greg_t *registers)
+{
+	const uint64_t instruction = (uint64_t)registers[REG_RIP];
+
+	return instruction >= (uint64_t)ring3_hypercall && instruction < (uint64_t)ring3_hypercall_end;
 }
 
 IN_GUEST static bool can_take_event(const struct ring3_area *area)
@@ -189,69 +210,94 @@ IN_GUEST static bool can_take_event(const struct ring3_area *area)
 	       page->taken == page->delivered;
 }
 
-/* The monitor says that there may be an event. */
-IN_GUEST static void on_raise(struct ring3_area *area, greg_t *registers)
+/* The monitor says that there may be an event, or the vCPU comes from there. */
+IN_GUEST static void on_raise(struct ring3_area *area, ucontext_t *context)
 {
 	const struct interruption event = { .cause = POSTERN_VCPU_CAUSE_EVENT };
-	uint64_t instruction = (uint64_t)registers[REG_RIP];
+	greg_t *registers = context->uc_mcontext.gregs;
 
-	if (instruction >= (uint64_t)ring3_hypercall && instruction <= (uint64_t)ring3_hypercall_end)
-		area->deferred = 1;
-	else if (can_take_event(area))
+	if (!is_in_hypercall(registers) && can_take_event(area))
 		deliver(area, area->callbacks.event, &event, registers);
 }
 
-/* The end of a hypercall in which an event came: returns from it, and then is where the event came. */
-IN_GUEST static void on_deferred(struct ring3_area *area, greg_t *registers)
+/* The monitor wants the vCPU. */
+IN_GUEST static void on_kick(struct ring3_area *area, ucontext_t *context)
 {
-	const uint64_t *stack = (const uint64_t *)registers[REG_RSP];
+	const struct interruption none = { 0 };
 
-	registers[REG_RIP] = (greg_t)*stack;
+	if (is_in_hypercall(context->uc_mcontext.gregs)) {
+		area->kicked = 1;
+		return;
+	}
+	area->kicked = 0;
+	ask_monitor(area, RING3_INTERRUPTED, &none, context);
+	on_raise(area, context);
+}
+
+/* The end of a hypercall in which something came: returns from it, and then is where that came. */
+IN_GUEST static void on_hypercall_trap(struct ring3_area *area, ucontext_t *context)
+{
+	greg_t *registers = context->uc_mcontext.gregs;
+
+	registers[REG_RIP] = *(const greg_t *)registers[REG_RSP];
 	registers[REG_RSP] += 8;
-	on_raise(area, registers);
+	if (area->kicked)
+		on_kick(area, context);
+	else
+		on_raise(area, context);
 }
 
 IN_GUEST static void on_exception(struct ring3_area *area, uint64_t entry, const struct interruption *what,
-				  greg_t *registers)
+				  ucontext_t *context)
 {
 	if (!entry)
 		entry = area->callbacks.exception;
 	/* What a kernel must not execute here may be an instruction that the monitor emulates. */
 	if ((!entry || what->vector == 13) &&
-	    ask_monitor(area, RING3_EXCEPTION, what, registers) != RING3_DELIVER)
+	    ask_monitor(area, RING3_EXCEPTION, what, context) != RING3_DELIVER) {
+		on_raise(area, context);
 		return;
-	while (!deliver(area, entry, what, registers))
-		ask_monitor(area, RING3_DOUBLE_FAULT, what, registers);
+	}
+	while (!deliver(area, entry, what, context->uc_mcontext.gregs))
+		ask_monitor(area, RING3_DOUBLE_FAULT, what, context);
 }
 
-IN_GUEST static void on_signal(int signal, siginfo_t *info, void *context)
+/* A fault, trap or abort of the processor. */
+IN_GUEST static void on_processor(struct ring3_area *area, const siginfo_t *info, ucontext_t *context)
 {
-	struct ring3_area *area = area_around(&signal);
-	greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
-	struct interruption what = { .cause = POSTERN_VCPU_CAUSE_EXCEPTION };
+	const greg_t *registers = context->uc_mcontext.gregs;
+	struct interruption what = {
+		.cause = POSTERN_VCPU_CAUSE_EXCEPTION,
+		.vector = (uint32_t)registers[REG_TRAPNO],
+		.error = (uint32_t)registers[REG_ERR],
+	};
 
-	if (signal == RING3_RAISE_SIGNAL) {
-		on_raise(area, registers);
-		return;
-	}
-	if (signal == SIGSYS) {
-		what.cause = POSTERN_VCPU_CAUSE_SYSTEM_CALL;
-		on_exception(area, area->callbacks.system_call, &what, registers);
-		return;
-	}
-	what.vector = (uint32_t)registers[REG_TRAPNO];
-	what.error = (uint32_t)registers[REG_ERR];
-	if (what.vector == 3 && registers[REG_RIP] == (greg_t)ring3_deferred_trap + 1) {
-		on_deferred(area, registers);
+	if (what.vector == 3 && registers[REG_RIP] == (greg_t)ring3_hypercall_trap + 1) {
+		on_hypercall_trap(area, context);
 		return;
 	}
 	if (what.vector != 14) {
-		on_exception(area, 0, &what, registers);
+		on_exception(area, 0, &what, context);
 		return;
 	}
 	what.cause = POSTERN_VCPU_CAUSE_PAGE_FAULT;
 	what.address = (uint64_t)info->si_addr;
-	on_exception(area, area->callbacks.page_fault, &what, registers);
+	on_exception(area, area->callbacks.page_fault, &what, context);
+}
+
+IN_GUEST static void on_signal(int signal, siginfo_t *info, void *context)
+{
+	const struct interruption system_call = { .cause = POSTERN_VCPU_CAUSE_SYSTEM_CALL };
+	struct ring3_area *area = area_around(&signal);
+
+	if (signal == SIGSYS)
+		on_exception(area, area->callbacks.system_call, &system_call, context);
+	else if (signal == RING3_RAISE_SIGNAL)
+		on_raise(area, context);
+	else if (signal == RING3_KICK_SIGNAL)
+		on_kick(area, context);
+	else
+		on_processor(area, info, context);
 }
 
 /* ---- starting ---- */
@@ -260,7 +306,7 @@ IN_GUEST static void handle_signals(void)
 {
 	/* A number, not an array: constants in memory would stay behind in the monitor's image. */
 	const uint64_t signals = 1U << SIGSYS | 1U << SIGSEGV | 1U << SIGBUS | 1U << SIGILL | 1U << SIGFPE |
-				 1U << SIGTRAP | 1U << RING3_RAISE_SIGNAL;
+				 1U << SIGTRAP | 1U << RING3_RAISE_SIGNAL | 1U << RING3_KICK_SIGNAL;
 	struct kernel_sigaction action = {
 		.handler = on_signal,
 		.flags = SA_SIGINFO | SA_ONSTACK | 0x04000000 /* SA_RESTORER */,
@@ -268,10 +314,14 @@ IN_GUEST static void handle_signals(void)
 		.mask = ~0UL,
 	};
 
+	/* What a terminal sends to all of a process group is the monitor's business, unless it stops them. */
+	const uint64_t blocked = ~((signals | 1U << SIGTSTP) >> 1);
+
 	for (unsigned i = 1; i < 64; i++) {
 		if ((signals >> i) & 1)
 			ring3_syscall(SYS_rt_sigaction, i, (long)&action, 0, 8, 0, 0);
 	}
+	ring3_syscall(SYS_rt_sigprocmask, SIG_SETMASK, (long)&blocked, 0, 8, 0, 0);
 }
 
 /* What each thread has of its own. */
@@ -292,11 +342,29 @@ IN_GUEST static void set_up_thread(struct ring3_area *area)
 		ring3_syscall(SYS_prctl, 26 /* PR_SET_TSC */, 2 /* PR_TSC_SIGSEGV */, 0, 0, 0, 0);
 }
 
+/* Vector registers hold what the monitor left there. This is an area for XRSTOR or FXRSTOR that resets them. */
+IN_GUEST static void reset_extended_state(void)
+{
+	struct {
+		uint32_t words[144];
+	} __attribute__((aligned(64))) initial;
+
+	for (volatile uint32_t *word = initial.words; word < initial.words + 144; word++)
+		*word = 0;
+	initial.words[0] = 0x37f;  /* x87: control word, for FXRSTOR */
+	initial.words[6] = 0x1f80; /* MXCSR */
+	if (boot_block()->has_xsave)
+		__asm__ volatile("xrstor64 %0" : : "m"(initial), "a"(~0U), "d"(~0U));
+	else
+		__asm__ volatile("fxrstor64 %0" : : "m"(initial));
+}
+
 /* Waits for the vCPU's first state, and goes there. */
 IN_GUEST static __attribute__((noreturn)) void run_thread(struct ring3_area *area)
 {
 	area->mailbox.kind = RING3_READY;
 	ring3_hand_over(&area->mailbox);
+	reset_extended_state();
 	ring3_load(&area->state);
 }
 
@@ -305,6 +373,21 @@ IN_GUEST void ring3_thread(struct ring3_area *area)
 {
 	set_up_thread(area);
 	run_thread(area);
+}
+
+/* Once the filter holds for them too, threads cannot set themselves up any more, so this waits until they have. */
+IN_GUEST static void start_threads(unsigned vcpus)
+{
+	for (unsigned i = 1; i < vcpus; i++) {
+		struct ring3_area *area = area_of(i);
+
+		if (ring3_clone(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD |
+					CLONE_SYSVSEM,
+				(char *)area + RING3_STACK_END, area) < 0)
+			ring3_syscall(SYS_exit_group, RING3_NO_THREAD, 0, 0, 0, 0, 0);
+		while (!(__atomic_load_n(&area->mailbox.turn, __ATOMIC_ACQUIRE) & RING3_TURN_HOST))
+			ring3_syscall(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+	}
 }
 
 /* Entered on area 0's stack, with everything mapped that the guest is to have, and much that it is not. */
@@ -322,9 +405,9 @@ IN_GUEST void ring3_start(void)
 		      0, 0, 0, 0);
 	ring3_syscall(SYS_munmap, (long)ram_end, (long)(RING3_TOP - ram_end), 0, 0, 0, 0);
 	handle_signals();
-	for (unsigned i = 1; i < boot->vcpus; i++)
-		ring3_clone(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM,
-			    (char *)area_of(i) + RING3_STACK_END, area_of(i));
+	/* Where the kernel can: not even the engine itself can change or unmap its code from here on. */
+	ring3_syscall(462 /* mseal */, RING3_CODE, RING3_CODE_SIZE, 0, 0, 0, 0);
+	start_threads(boot->vcpus);
 	set_up_thread(area_of(0));
 	if (ring3_syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, (long)&filter, 0,
 			  0, 0))

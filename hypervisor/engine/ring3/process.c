@@ -5,6 +5,7 @@
 #include "engine/ring3/filter.h"
 #include "engine/ring3/layout.h"
 
+#include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/rseq.h>
@@ -26,6 +27,7 @@
 enum { CHILD_RAM_FD = 3 };
 
 void ring3_start(void) __attribute__((noreturn));
+void ring3_hypercall(void);
 
 /* ---- in the child ---- */
 
@@ -68,8 +70,22 @@ static void lock_down(pid_t parent)
 		give_up(RING3_ORPHAN);
 	prctl(PR_SET_DUMPABLE, 0);
 	setrlimit(RLIMIT_CORE, &none);
-	setrlimit(RLIMIT_NPROC, &none);
 	must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+}
+
+/* Where a symbol of the engine's code is in the guest process. */
+static uint64_t copied_to(const void *symbol)
+{
+	return RING3_CODE + RING3_CODE_AT + (uint64_t)((const char *)symbol - ring3_code_start);
+}
+
+/* A jump: in which order the linker puts the code behind it is its own affair. */
+static void write_hypercall_page(uint8_t *page)
+{
+	const int32_t distance = (int32_t)(copied_to(ring3_hypercall) - (RING3_CODE + 5));
+
+	page[0] = 0xe9;
+	memcpy(page + 1, &distance, sizeof distance);
 }
 
 /* Maps what the guest process keeps, each at its fixed address. */
@@ -77,11 +93,12 @@ static void map_everything(const struct engine_config *config, const struct ring
 {
 	const size_t code_size = (size_t)(ring3_code_end - ring3_code_start);
 	const int shared = MAP_SHARED | MAP_FIXED_NOREPLACE;
-	void *code = mmap((void *)RING3_CODE, RING3_CODE_SIZE, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	uint8_t *code = mmap((void *)RING3_CODE, RING3_CODE_SIZE, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 
-	must(code == (void *)RING3_CODE && code_size <= RING3_CODE_SIZE);
-	memcpy(code, ring3_code_start, code_size);
+	must(code == (uint8_t *)RING3_CODE && code_size <= RING3_CODE_SIZE - RING3_CODE_AT);
+	memcpy(code + RING3_CODE_AT, ring3_code_start, code_size);
+	write_hypercall_page(code);
 	must(mprotect(code, RING3_CODE_SIZE, PROT_READ | PROT_EXEC) == 0);
 	must(mmap((void *)RING3_AREAS, process->areas_size, PROT_READ | PROT_WRITE, shared, process->area_fd,
 		  0) == (void *)RING3_AREAS);
@@ -92,7 +109,7 @@ static void map_everything(const struct engine_config *config, const struct ring
 /* Leaves the monitor's stack for area 0's, and the monitor's code for the copy. */
 static _Noreturn void leave(void)
 {
-	const uint64_t start = RING3_CODE + (uint64_t)((const char *)ring3_start - ring3_code_start);
+	const uint64_t start = copied_to(ring3_start);
 	const uint64_t stack = RING3_AREAS + RING3_STACK_END - 8;
 
 	__asm__ volatile("movq %0, %%rsp\n\txorl %%ebp, %%ebp\n\tjmp *%1"
@@ -119,6 +136,14 @@ static struct ring3_area *area_of(const struct ring3_process *process, unsigned 
 	return (struct ring3_area *)((char *)process->areas + (size_t)number * RING3_AREA_SIZE);
 }
 
+/* CPUID's OSXSAVE. */
+static bool has_xsave(void)
+{
+	unsigned a, b, c, d;
+
+	return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_OSXSAVE);
+}
+
 static int create_areas(const struct engine_config *config, struct ring3_process *process)
 {
 	struct ring3_boot *boot;
@@ -140,6 +165,7 @@ static int create_areas(const struct engine_config *config, struct ring3_process
 		.ram_size = config->memory->size,
 		.has_fsgsbase = (getauxval(AT_HWCAP2) >> 1) & 1,
 		.trap_tsc = config->trap_tsc,
+		.has_xsave = has_xsave(),
 		.filter_length = length,
 	};
 	memcpy(boot->filter, filter, length * sizeof *filter);

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -17,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -34,13 +36,14 @@ struct engine_vcpu {
 	pid_t thread; /* as the guest process said; a wrong one is no thread of that process */
 	enum debt debt;
 	uint8_t length; /* of the emulated instruction */
-	bool delivers;  /* the answer to an exception is that the guest gets it */
 	struct engine_callbacks callbacks;
 	struct engine_state state; /* the monitor's copy; what the guest left in its area is hostile */
-	bool has_state;            /* which has to be put there before the vCPU goes on */
-	struct spin spin;          /* the monitor's */
-	struct spin guest_spin;    /* the guest's, as the monitor advises it */
-	uint32_t advised;          /* what the guest's area holds of it */
+	bool holds_state;          /* the vCPU waits for a state, and for what to do with it: */
+	enum ring3_answer answer;
+	bool starts;            /* whatever it does, it is to begin with this state */
+	struct spin spin;       /* the monitor's */
+	struct spin guest_spin; /* the guest's, as the monitor advises it */
+	uint32_t advised;       /* what the guest's area holds of it */
 	_Atomic bool kicked;
 };
 
@@ -54,6 +57,10 @@ struct engine_vm {
 	bool watched;
 	_Atomic bool gone;
 };
+
+/* For how long a kicked vCPU may keep its processor, in seconds. It needs some microseconds, so this is for machines
+ * that are overloaded, and for guests that refuse. */
+enum { PATIENCE = 3 };
 
 /* ---- the mailbox ---- */
 
@@ -84,10 +91,14 @@ static void hand_over(struct engine_vcpu *vcpu)
 	}
 }
 
-static bool is_interrupted(struct engine_vcpu *vcpu)
+static bool is_gone(struct engine_vcpu *vcpu)
 {
-	return atomic_load_explicit(&vcpu->vm->gone, memory_order_relaxed) ||
-	       atomic_load_explicit(&vcpu->kicked, memory_order_relaxed);
+	return atomic_load_explicit(&vcpu->vm->gone, memory_order_acquire);
+}
+
+static bool is_kicked(struct engine_vcpu *vcpu)
+{
+	return atomic_load_explicit(&vcpu->kicked, memory_order_relaxed);
 }
 
 static bool has_turn(struct engine_vcpu *vcpu)
@@ -95,7 +106,21 @@ static bool has_turn(struct engine_vcpu *vcpu)
 	return __atomic_load_n(&vcpu->area->mailbox.turn, __ATOMIC_ACQUIRE) & RING3_TURN_HOST;
 }
 
-/* Returns whether the turn is the monitor's; otherwise it was interrupted. */
+/*
+ * Sleeps until the mailbox changes. A vCPU that was kicked gives itself up at once, unless its guest has
+ * blocked the signal or stopped its thread: then its process ends.
+ */
+static void sleep_on(struct engine_vcpu *vcpu, uint32_t *turn)
+{
+	const struct timespec patience = { PATIENCE, 0 };
+
+	if (syscall(SYS_futex, turn, FUTEX_WAIT, RING3_HOST_WAITS, is_kicked(vcpu) ? &patience : NULL, NULL,
+		    0) &&
+	    errno == ETIMEDOUT)
+		kill(vcpu->vm->process.pid, SIGKILL);
+}
+
+/* Returns whether the turn is the monitor's; otherwise the process is gone. */
 static bool wait_for_turn(struct engine_vcpu *vcpu)
 {
 	uint32_t *turn = &vcpu->area->mailbox.turn;
@@ -111,13 +136,13 @@ static bool wait_for_turn(struct engine_vcpu *vcpu)
 	while (!has_turn(vcpu)) {
 		uint32_t seen = __atomic_load_n(turn, __ATOMIC_RELAXED);
 
-		if (is_interrupted(vcpu))
+		if (is_gone(vcpu))
 			return false;
 		if (seen & RING3_TURN_HOST)
 			continue;
 		if (__atomic_compare_exchange_n(turn, &seen, RING3_HOST_WAITS, false, __ATOMIC_SEQ_CST,
 						__ATOMIC_RELAXED))
-			futex(turn, FUTEX_WAIT, RING3_HOST_WAITS);
+			sleep_on(vcpu, turn);
 	}
 	return true;
 }
@@ -179,6 +204,13 @@ static bool emulate(struct engine_vcpu *vcpu, struct engine_exit *exit, bool *re
 	return true;
 }
 
+static void take_state(struct engine_vcpu *vcpu)
+{
+	memory_load_words(&vcpu->state, &vcpu->area->state, sizeof vcpu->state / 8);
+	vcpu->holds_state = true;
+	vcpu->answer = RING3_RESUME;
+}
+
 /* Returns false if the guest can go on at once. */
 static bool take_exception(struct engine_vcpu *vcpu, struct engine_exit *exit)
 {
@@ -186,8 +218,7 @@ static bool take_exception(struct engine_vcpu *vcpu, struct engine_exit *exit)
 	uint8_t vector = (uint8_t)memory_load_u64(&mailbox->number);
 	bool resume = false;
 
-	memory_load_words(&vcpu->state, &vcpu->area->state, sizeof vcpu->state / 8);
-	vcpu->has_state = true;
+	take_state(vcpu);
 	if (vector == 13 && emulate(vcpu, exit, &resume))
 		return !resume;
 	exit->kind = ENGINE_EXIT_EXCEPTION;
@@ -197,77 +228,123 @@ static bool take_exception(struct engine_vcpu *vcpu, struct engine_exit *exit)
 	return true;
 }
 
-/* Pays what the last exit owes the guest, and gives it the turn. */
-static void answer(struct engine_vcpu *vcpu, const struct engine_exit *exit)
+/* The vCPU has given itself up: for a kick, or to begin afresh. */
+static bool take_interruption(struct engine_vcpu *vcpu, struct engine_exit *exit)
 {
-	struct ring3_mailbox *mailbox = &vcpu->area->mailbox;
+	if (vcpu->starts) {
+		vcpu->holds_state = true;
+		return false;
+	}
+	take_state(vcpu);
+	exit->kind = ENGINE_EXIT_INTERRUPTED;
+	return atomic_exchange_explicit(&vcpu->kicked, false, memory_order_relaxed);
+}
 
+/* Returns false if there is nothing that the caller could serve. */
+static bool take_exit(struct engine_vcpu *vcpu, struct engine_exit *exit)
+{
+	const struct ring3_mailbox *mailbox = &vcpu->area->mailbox;
+
+	switch (memory_load_u32(&mailbox->kind)) {
+	case RING3_HYPERCALL:
+		take_hypercall(mailbox, exit);
+		vcpu->debt = RESULT;
+		return true;
+	case RING3_EXCEPTION:
+		return take_exception(vcpu, exit);
+	case RING3_INTERRUPTED:
+		return take_interruption(vcpu, exit);
+	case RING3_DOUBLE_FAULT:
+		take_state(vcpu);
+		exit->kind = ENGINE_EXIT_SHUTDOWN;
+		return true;
+	default: /* the guest wrote nonsense into its mailbox */
+		exit->kind = ENGINE_EXIT_SHUTDOWN;
+		return true;
+	}
+}
+
+/* Takes what the caller owes the guest for the last exit. */
+static void pay(struct engine_vcpu *vcpu, const struct engine_exit *exit)
+{
 	if (vcpu->debt == RESULT)
-		memory_store_u64(&mailbox->number, (uint64_t)exit->hypercall.result);
+		memory_store_u64(&vcpu->area->mailbox.number, (uint64_t)exit->hypercall.result);
 	if (vcpu->debt == INSTRUCTION) {
 		ring3_apply(exit, &vcpu->state);
 		step_over(vcpu, vcpu->length);
 	}
-	if (vcpu->has_state) {
-		memory_store_words(&vcpu->area->state, &vcpu->state, sizeof vcpu->state / 8);
-		memory_store_u64(&mailbox->number, vcpu->delivers ? RING3_DELIVER : RING3_RESUME);
-	}
 	vcpu->debt = NOTHING;
-	vcpu->has_state = vcpu->delivers = false;
-	hand_over(vcpu);
+}
+
+/* Puts the state there that the vCPU waits for. One that waits for a result instead is called from there first. */
+static void put_state(struct engine_vcpu *vcpu)
+{
+	if (!vcpu->holds_state) {
+		if (vcpu->starts)
+			memory_store_u32(&vcpu->area->kicked, 1);
+		return;
+	}
+	memory_store_words(&vcpu->area->state, &vcpu->state, sizeof vcpu->state / 8);
+	memory_store_u64(&vcpu->area->mailbox.number, vcpu->starts ? RING3_START : vcpu->answer);
+	vcpu->holds_state = vcpu->starts = false;
+}
+
+static void send_signal(struct engine_vcpu *vcpu, int signal)
+{
+	syscall(SYS_tgkill, vcpu->vm->process.pid, vcpu->thread, signal);
 }
 
 static int ring3_run(struct engine_vcpu *vcpu, struct engine_exit *exit)
 {
-	struct ring3_mailbox *mailbox = &vcpu->area->mailbox;
-
-	for (;;) {
-		if (has_turn(vcpu))
-			answer(vcpu, exit);
-		if (!wait_for_turn(vcpu)) {
-			atomic_store_explicit(&vcpu->kicked, false, memory_order_relaxed);
-			exit->kind = atomic_load(&vcpu->vm->gone) ? ENGINE_EXIT_SHUTDOWN
-								  : ENGINE_EXIT_INTERRUPTED;
-			return 0;
-		}
-		switch (memory_load_u32(&mailbox->kind)) {
-		case RING3_HYPERCALL:
-			take_hypercall(mailbox, exit);
-			vcpu->debt = RESULT;
-			return 0;
-		case RING3_EXCEPTION:
-			if (take_exception(vcpu, exit))
+	do {
+		if (has_turn(vcpu)) {
+			pay(vcpu, exit);
+			if (is_kicked(vcpu)) {
+				atomic_store_explicit(&vcpu->kicked, false, memory_order_relaxed);
+				exit->kind = ENGINE_EXIT_INTERRUPTED;
 				return 0;
-			break;
-		case RING3_DOUBLE_FAULT:
-			memory_load_words(&vcpu->state, &vcpu->area->state, sizeof vcpu->state / 8);
-			exit->kind = ENGINE_EXIT_SHUTDOWN;
-			return 0;
-		default: /* the guest wrote nonsense into its mailbox */
+			}
+			put_state(vcpu);
+			hand_over(vcpu);
+			/* A kick in between has seen the turn here, and left this to us. */
+			if (is_kicked(vcpu))
+				send_signal(vcpu, RING3_KICK_SIGNAL);
+		}
+		if (!wait_for_turn(vcpu)) {
 			exit->kind = ENGINE_EXIT_SHUTDOWN;
 			return 0;
 		}
-	}
+	} while (!take_exit(vcpu, exit));
+	return 0;
 }
 
 static int ring3_deliver(struct engine_vcpu *vcpu)
 {
 	if (!vcpu->callbacks.exception)
 		return -ENOENT;
-	vcpu->delivers = true;
+	vcpu->answer = RING3_DELIVER;
 	return 0;
 }
 
 /* A signal to the vCPU's thread; its handler looks whether there is an event to take. */
 static void ring3_raise(struct engine_vcpu *vcpu)
 {
-	syscall(SYS_tgkill, vcpu->vm->process.pid, vcpu->thread, RING3_RAISE_SIGNAL);
+	send_signal(vcpu, RING3_RAISE_SIGNAL);
 }
 
 static void ring3_kick(struct engine_vcpu *vcpu)
 {
-	atomic_store_explicit(&vcpu->kicked, true, memory_order_relaxed);
-	wake(vcpu);
+	atomic_store_explicit(&vcpu->kicked, true, memory_order_seq_cst);
+	if (__atomic_load_n(&vcpu->area->mailbox.turn, __ATOMIC_SEQ_CST) & RING3_TURN_HOST)
+		return;
+	send_signal(vcpu, RING3_KICK_SIGNAL);
+	wake(vcpu); /* its thread waits with less patience from here on */
+}
+
+/* The watcher tells all vCPUs when it has happened. */
+static void ring3_kill(struct engine_vm *vm)
+{
+	kill(vm->process.pid, SIGKILL);
 }
 
 /* ---- state ---- */
@@ -286,7 +363,8 @@ static int ring3_get_state(struct engine_vcpu *vcpu, struct engine_state *state)
 static int ring3_set_state(struct engine_vcpu *vcpu, const struct engine_state *state)
 {
 	vcpu->state = *state;
-	vcpu->has_state = true;
+	vcpu->starts = true;
+	vcpu->debt = NOTHING;
 	return 0;
 }
 
@@ -307,7 +385,7 @@ static void *watch(void *argument)
 
 	while (poll(&end, 1, -1) < 0 && errno == EINTR)
 		;
-	atomic_store(&vm->gone, true);
+	atomic_store_explicit(&vm->gone, true, memory_order_release);
 	for (unsigned i = 0; i < vm->vcpu_count; i++)
 		wake(&vm->vcpus[i]);
 	return NULL;
@@ -350,6 +428,7 @@ static int ring3_create(const struct engine_config *config, struct engine_vm **r
 		vcpu->number = i;
 		vcpu->area = (struct ring3_area *)((char *)vm->process.areas + (size_t)i * RING3_AREA_SIZE);
 		vcpu->thread = (pid_t)memory_load_u32(&vcpu->area->thread);
+		vcpu->holds_state = true;
 		vcpu->spin = vcpu->guest_spin = spin_new();
 		vcpu->advised = SPIN_MOST;
 		memory_store_u32(&vcpu->area->spin, SPIN_MOST);
@@ -364,10 +443,21 @@ static int ring3_create(const struct engine_config *config, struct engine_vm **r
 	return 0;
 }
 
+/* Says what the host lacks for a guest process, as far as that can be asked for without making one. */
 static int ring3_probe(char *reason, size_t size)
 {
-	(void)reason;
-	(void)size;
+	const uint32_t trap = SECCOMP_RET_TRAP;
+	int memory = memfd_create("probe", MFD_CLOEXEC);
+
+	if (memory < 0) {
+		snprintf(reason, size, "it has no memfd: %s", strerror(errno));
+		return -ENOTSUP;
+	}
+	close(memory);
+	if (syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &trap)) {
+		snprintf(reason, size, "its kernel has no seccomp filters that trap: %s", strerror(errno));
+		return -ENOTSUP;
+	}
 	return 0;
 }
 
@@ -383,5 +473,6 @@ const struct engine engine_ring3 = {
 	.run = ring3_run,
 	.deliver = ring3_deliver,
 	.kick = ring3_kick,
+	.kill = ring3_kill,
 	.raise = ring3_raise,
 };
