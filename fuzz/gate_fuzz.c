@@ -286,8 +286,7 @@ static void doze_and_wake(unsigned vcpu)
 
 	world_enter();
 	if (how & 1) {
-		gate_ring_doze(gate_vcpu(world.gate, vcpu));
-		rings_dozed(vcpu);
+		rings_dozed(vcpu, gate_ring_doze(gate_vcpu(world.gate, vcpu)));
 	}
 	if (how & 2) {
 		gate_ring_wake(gate_vcpu(world.gate, vcpu));

@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -27,13 +29,19 @@ static void fail(const char *what, struct diagnostics *list)
 	abort();
 }
 
-static struct contract *read_contract(const char *text, size_t size, struct diagnostics *list)
+/* As gatec reads a file, which is the only way in: what comes behind relies on what is checked there. */
+static struct contract *read_contract(const void *text, size_t size, struct diagnostics *list)
 {
-	struct contract *contract = parse_contract("input", text, size, list);
+	static int file = -1;
+	static char name[32];
 
-	if (!list->count)
-		check_contract(contract, list);
-	return list->count ? NULL : contract;
+	if (file < 0) {
+		file = memfd_create("contract", 0);
+		snprintf(name, sizeof name, "/proc/self/fd/%d", file);
+	}
+	if (file < 0 || ftruncate(file, 0) || pwrite(file, text, size, 0) != (ssize_t)size)
+		abort();
+	return contract_load(name, list);
 }
 
 /* What is written from a contract is a contract again, and nobody is broken by it. */
@@ -74,8 +82,7 @@ static void use(const struct contract *contract)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct diagnostics list = { 0 };
-	char *text = arena_copy((const char *)data, size);
-	struct contract *contract = read_contract(text, size, &list);
+	struct contract *contract = read_contract(data, size, &list);
 	char messages[65536];
 	FILE *to;
 

@@ -511,14 +511,25 @@ void rings_closed(unsigned vcpu, int64_t result)
 	ring->now = (struct ring_now){ 0 };
 }
 
-void rings_dozed(unsigned vcpu)
+/* Whether there is an entry, and room for its completion. */
+static bool has_work(const struct ring *ring)
+{
+	uint32_t used = unread(ring, ring->complete_tail) + world_in_flight(vcpu_of(ring));
+
+	return ring->now.polled && !ring->now.broken &&
+	       guest_line(ring)->submit_tail != ring->now.submit_head && used < ring->now.completions;
+}
+
+void rings_dozed(unsigned vcpu, bool may)
 {
 	struct ring *ring = &rings[vcpu];
 
-	if (ring->now.active && ring->now.polled && !ring->now.broken) {
+	if (ring->now.polled && !ring->now.broken) {
 		ring->flags |= POSTERN_RING_HOST_FLAGS_NEED_WAKEUP;
 		ring->now.broken = !indices_make_sense(ring, guest_line(ring));
 	}
+	if (!ring->wild && may == has_work(ring))
+		die("the poller %s sleep", may ? "may" : "may not");
 }
 
 void rings_woken(unsigned vcpu)

@@ -61,8 +61,8 @@ void rings_completed_early(void);
 void rings_set_up(unsigned vcpu, const struct postern_ring_setup *setup, int64_t result);
 void rings_closed(unsigned vcpu, int64_t result);
 
-/* The poller's other two steps. */
-void rings_dozed(unsigned vcpu);
+/* The poller's other two steps; may: whether the gate lets it sleep. */
+void rings_dozed(unsigned vcpu, bool may);
 void rings_woken(unsigned vcpu);
 
 /* After each step: the host's part of every ring is as it has to be. */
