@@ -126,8 +126,10 @@ int64_t gate_finish_pending(struct gate_lane *lane, struct gate_frame *frame)
 /* The vCPU's thread waits for an async call that it made by a trap. */
 static int64_t wait_for_trap(struct gate_lane *lane, struct gate_frame *frame)
 {
+	atomic_store_explicit(&frame->vcpu->pends, true, memory_order_relaxed);
 	while (!atomic_load_explicit(&frame->completed, memory_order_acquire))
 		futex_wait(&frame->completed, 0, NULL);
+	atomic_store_explicit(&frame->vcpu->pends, false, memory_order_relaxed);
 	return gate_finish_pending(lane, frame);
 }
 

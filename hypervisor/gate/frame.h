@@ -83,6 +83,7 @@ struct gate_vcpu {
 	struct gate_vm *vm;
 	unsigned number;
 	struct gate_ring ring;
+	_Atomic bool pends;      /* its thread waits for an async call that it made by a trap */
 	struct gate_frame *pool; /* memory of all pooled frames */
 	struct gate_lane lanes[GATE_CROSSINGS];
 };
@@ -103,6 +104,8 @@ struct gate_vm {
 	void (*doorbell)(void *owner, struct gate_vcpu *vcpu);
 	void (*notify)(void *owner, struct gate_vcpu *vcpu, postern_handle_t event);
 	void (*cancel)(void *owner, struct gate_vcpu *vcpu);
+	bool (*interrupted)(void *owner, struct gate_vcpu *vcpu);
+	void (*describe)(void *owner, struct postern_abi_info *info);
 	uint8_t obstacles[GATE_CROSSINGS][ABI_CALLS]; /* enum gate_obstacle; by ordinal */
 	_Atomic bool timed;
 	_Atomic uint32_t stopping;
@@ -114,8 +117,11 @@ struct gate_vm {
 	_Atomic uint64_t rate_full_at;
 	uint64_t rate_interval; /* ns a token; 0: no limit */
 	uint64_t rate_depth;    /* ns that the bucket holds */
+	uint64_t resolution;    /* ns, at least 1 */
 	unsigned in_flight;
 	unsigned vcpu_count;
+	/* Protects which event each ring uses, against closing of events. Taken by a thread that owns a ring, too. */
+	pthread_mutex_t ring_events;
 	struct gate_handles handles[ABI_HANDLE_KINDS];
 	struct gate_vcpu **vcpus;
 };
@@ -190,9 +196,6 @@ static inline int64_t gate_serve(struct gate_lane *lane, struct gate_frame *fram
 
 /* gate_finish() for a call that had pended: with frame->result. */
 int64_t gate_finish_pending(struct gate_lane *lane, struct gate_frame *frame);
-
-/* A time of the VM's monotonic clock, ns, as the host's CLOCK_MONOTONIC; the far future for what does not fit. */
-struct timespec gate_host_time(const struct gate_vm *vm, uint64_t nanoseconds);
 
 /* CLOCK_MONOTONIC, in ns. */
 uint64_t gate_now(void);

@@ -155,7 +155,11 @@ int gate_create(const struct gate_config *config, struct gate_vm **result)
 	vm->doorbell = config->doorbell;
 	vm->notify = config->notify;
 	vm->cancel = config->cancel;
+	vm->interrupted = config->interrupted;
+	vm->describe = config->describe;
+	pthread_mutex_init(&vm->ring_events, NULL);
 	vm->policy = config->policy;
+	vm->resolution = config->resolution ? config->resolution : 1;
 	vm->in_flight = config->in_flight;
 	vm->created_at = gate_now();
 	set_obstacles(vm, config);
@@ -183,6 +187,7 @@ void gate_destroy(struct gate_vm *vm)
 	for (unsigned i = 0; i < vm->vcpu_count; i++)
 		destroy_vcpu(vm->vcpus[i]);
 	gate_handles_destroy(vm);
+	pthread_mutex_destroy(&vm->ring_events);
 	free(vm->vcpus);
 	free(vm);
 }
@@ -208,6 +213,11 @@ struct gate_vcpu *gate_vcpu(struct gate_vm *vm, unsigned number)
 unsigned gate_vcpu_number(const struct gate_vcpu *vcpu)
 {
 	return vcpu->number;
+}
+
+bool gate_vcpu_pends(const struct gate_vcpu *vcpu)
+{
+	return atomic_load_explicit(&vcpu->pends, memory_order_relaxed);
 }
 
 unsigned gate_vcpu_count(const struct gate_vm *vm)
@@ -247,12 +257,16 @@ bool gate_permits(const struct gate_vm *vm, unsigned ordinal)
 
 void gate_describe(const struct gate_vm *vm, struct postern_abi_info *info)
 {
-	if (info->section == POSTERN_SECTION_ABI && vm->rate_interval) {
-		info->limits[POSTERN_ABI_LIMIT_RATE] = NANOSECONDS / vm->rate_interval;
-		info->limits[POSTERN_ABI_LIMIT_BURST] = vm->rate_depth / vm->rate_interval;
+	if (info->section == POSTERN_SECTION_ABI) {
+		info->limits[POSTERN_ABI_LIMIT_RATE] = vm->rate_interval ? NANOSECONDS / vm->rate_interval
+									 : 0;
+		info->limits[POSTERN_ABI_LIMIT_BURST] = vm->rate_interval ? vm->rate_depth / vm->rate_interval
+									  : 0;
 	} else if (info->section == POSTERN_SECTION_RING) {
 		info->features = vm->doorbell ? POSTERN_RING_FEATURES_POLLED : 0;
 		info->limits[POSTERN_RING_LIMIT_IN_FLIGHT] = vm->in_flight;
+	} else if (vm->describe) {
+		vm->describe(vm->owner, info);
 	}
 }
 

@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <time.h>
 
 struct gate_vm;
 struct gate_vcpu;
@@ -80,6 +81,7 @@ struct gate_config {
 	unsigned in_flight;       /* async calls at once from each vCPU's ring; at most 4096 */
 	uint32_t rate_per_second; /* of the calls that the contract declares rate-limited; 0: no limit */
 	uint32_t rate_burst;      /* calls that may come at once */
+	uint64_t resolution;      /* of the VM's clocks, ns: ring.enter rounds deadlines up to it; 0: 1 */
 	void *owner;              /* for the handlers: gate_owner() */
 	/* The guest asks for the poller of its ring: on the vCPU's thread, must not block. NULL: there is no poller. */
 	void (*doorbell)(void *owner, struct gate_vcpu *vcpu);
@@ -87,6 +89,13 @@ struct gate_config {
 	void (*notify)(void *owner, struct gate_vcpu *vcpu, postern_handle_t event);
 	/* The ring is being closed: calls from it that might never end are to be completed, -ECANCELED. May be NULL. */
 	void (*cancel)(void *owner, struct gate_vcpu *vcpu);
+	/*
+	 * Whether a vCPU that waits in ring.enter has something else to do, an event for instance. On its thread;
+	 * asked again after each gate_ring_interrupt(). NULL: it never has.
+	 */
+	bool (*interrupted)(void *owner, struct gate_vcpu *vcpu);
+	/* Fills in features and limits of a section that the gate does not serve by itself. May be NULL. */
+	void (*describe)(void *owner, struct postern_abi_info *info);
 };
 
 /*
@@ -122,6 +131,8 @@ void gate_stop(struct gate_vm *vm);
 /* Parts of a VM. */
 struct gate_vcpu *gate_vcpu(struct gate_vm *vm, unsigned number);
 unsigned gate_vcpu_number(const struct gate_vcpu *vcpu);
+/* Whether the vCPU's thread waits for gate_complete(), after a trap. A moment's answer. */
+bool gate_vcpu_pends(const struct gate_vcpu *vcpu);
 unsigned gate_vcpu_count(const struct gate_vm *vm);
 struct guest_memory *gate_memory(const struct gate_vm *vm);
 void *gate_owner(const struct gate_vm *vm);
@@ -129,6 +140,9 @@ unsigned gate_level(const struct gate_vm *vm);
 
 /* The VM's monotonic clock: ns since the gate was created. */
 uint64_t gate_monotonic(const struct gate_vm *vm);
+
+/* A time of that clock as the host's CLOCK_MONOTONIC; the far future for what does not fit. */
+struct timespec gate_host_time(const struct gate_vm *vm, uint64_t nanoseconds);
 
 /* Parts of a call, for its handler. */
 struct gate_vm *gate_frame_vm(const struct gate_frame *frame);
@@ -140,7 +154,7 @@ enum gate_refusal gate_verdict(const struct gate_vm *vm, unsigned ordinal);
 /* Whether the VM's policy lets it make a call, whatever else stands in the way. */
 bool gate_permits(const struct gate_vm *vm, unsigned ordinal);
 
-/* What a section of the contract that the gate itself serves has to tell in abi.query: its features and limits. */
+/* What a section of the contract has to tell in abi.query: its features and limits. */
 void gate_describe(const struct gate_vm *vm, struct postern_abi_info *info);
 
 /* Measures the time in each call from now on, or no more. Costs two reads of the clock a call. */

@@ -122,6 +122,19 @@ int gate_handle_close(struct gate_vm *vm, enum abi_handle_kind kind, postern_han
 	return word & SLOT_OPEN ? 0 : -EBADF;
 }
 
+bool gate_handle_is_open(struct gate_vm *vm, enum abi_handle_kind kind, postern_handle_t handle,
+			 void **object)
+{
+	uint64_t wanted;
+	struct gate_slot *slot = slot_of(vm, kind, handle, &wanted);
+
+	if (!slot || !slot_use(slot, wanted))
+		return false;
+	*object = slot->object;
+	slot_leave(vm, kind, slot);
+	return true;
+}
+
 bool gate_handle_change(struct gate_vm *vm, enum abi_handle_kind kind, postern_handle_t handle, uint32_t from,
 			uint32_t to)
 {

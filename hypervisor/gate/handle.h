@@ -20,6 +20,10 @@ int gate_handle_open(struct gate_vm *vm, enum abi_handle_kind kind, void *object
 		     void (*release)(void *object), uint32_t rights, uint32_t state,
 		     postern_handle_t *handle);
 
+/* Whether a handle is open, and what it names: for callers who see that it is not closed meanwhile. */
+bool gate_handle_is_open(struct gate_vm *vm, enum abi_handle_kind kind, postern_handle_t handle,
+			 void **object);
+
 /* Closes a handle: it is not found any more from here on. Errors: -EBADF. */
 int gate_handle_close(struct gate_vm *vm, enum abi_handle_kind kind, postern_handle_t handle);
 

@@ -4,6 +4,7 @@
 
 #include "gate/frame.h"
 #include "gate/futex.h"
+#include "gate/handle.h"
 #include "gate/take.h"
 
 #include <errno.h>
@@ -295,12 +296,33 @@ static bool has_passed(const struct timespec *deadline)
 	       (now.tv_sec == deadline->tv_sec && now.tv_nsec >= deadline->tv_nsec);
 }
 
-static void wait_for_completions(struct gate_vcpu *vcpu, uint32_t wait, uint64_t deadline)
+/* Whether ring.enter is to return for something that the gate knows nothing of. */
+static bool is_interrupted(struct gate_vcpu *vcpu)
+{
+	const struct gate_vm *vm = vcpu->vm;
+
+	return vm->interrupted && vm->interrupted(vm->owner, vcpu);
+}
+
+bool gate_ring_interrupt(struct gate_vcpu *vcpu)
+{
+	struct gate_ring *ring = &vcpu->ring;
+
+	/* Either this sees that the vCPU waits, or the vCPU, which says so first, sees what the caller stored. */
+	if (!atomic_load_explicit(&ring->waiting, memory_order_seq_cst))
+		return false;
+	wake_waiter(ring);
+	return true;
+}
+
+static void wait_for_completions(struct gate_vcpu *vcpu, uint32_t wait, uint64_t deadline, bool may_interrupt)
 {
 	struct gate_ring *ring = &vcpu->ring;
 	struct gate_vm *vm = vcpu->vm;
+	uint64_t past = deadline % vm->resolution;
+	bool endless = __builtin_add_overflow(deadline, past ? vm->resolution - past : 0, &deadline) ||
+		       deadline == UINT64_MAX;
 	struct timespec until = gate_host_time(vm, deadline);
-	bool endless = deadline == UINT64_MAX;
 
 	atomic_store_explicit(&ring->waiting, 1, memory_order_seq_cst);
 	while (!atomic_load_explicit(&vm->stopping, memory_order_seq_cst)) {
@@ -311,7 +333,7 @@ static void wait_for_completions(struct gate_vcpu *vcpu, uint32_t wait, uint64_t
 		bool enough = waited_enough(ring, wait);
 
 		disown(vcpu);
-		if (enough || (!endless && has_passed(&until)))
+		if (enough || (!endless && has_passed(&until)) || (may_interrupt && is_interrupted(vcpu)))
 			break;
 		futex_wait(&ring->progress, progress, endless ? NULL : &until);
 	}
@@ -354,7 +376,7 @@ int64_t gate_ring_enter(struct gate_vcpu *vcpu, uint32_t submit, uint32_t wait, 
 			return taken;
 	}
 	if (wait)
-		wait_for_completions(vcpu, wait, deadline);
+		wait_for_completions(vcpu, wait, deadline, true);
 	return taken;
 }
 
@@ -422,6 +444,49 @@ static void unshare_pages(struct guest_memory *memory, uint64_t first, uint64_t 
 		p2m_change(memory, first + i, P2M_SHARED, P2M_OWNED);
 }
 
+/* The ring's event, from here until leave_event(). Errors: -EBADF. The ring is owned. */
+static int use_event(struct gate_vcpu *vcpu, postern_handle_t event)
+{
+	struct gate_vm *vm = vcpu->vm;
+	void *object = NULL;
+	bool is_open = true;
+
+	pthread_mutex_lock(&vm->ring_events);
+	if (event != POSTERN_NO_HANDLE)
+		is_open = gate_handle_is_open(vm, ABI_HANDLE_EVENT, event, &object);
+	if (is_open) {
+		vcpu->ring.event = event;
+		vcpu->ring.event_object = object;
+	}
+	pthread_mutex_unlock(&vm->ring_events);
+	return is_open ? 0 : -EBADF;
+}
+
+static void leave_event(struct gate_vcpu *vcpu)
+{
+	use_event(vcpu, POSTERN_NO_HANDLE);
+}
+
+int gate_event_close(struct gate_vm *vm, postern_handle_t event)
+{
+	int error = 0;
+
+	pthread_mutex_lock(&vm->ring_events);
+	for (unsigned i = 0; i < vm->vcpu_count; i++) {
+		if (vm->vcpus[i]->ring.event == event)
+			error = -EBUSY;
+	}
+	if (!error)
+		error = gate_handle_close(vm, ABI_HANDLE_EVENT, event);
+	pthread_mutex_unlock(&vm->ring_events);
+	return error;
+}
+
+void *gate_ring_event(const struct gate_vcpu *vcpu)
+{
+	return vcpu->ring.event_object;
+}
+
 static void lay_out(struct gate_ring *ring, const struct postern_ring_setup *setup, uint8_t *base)
 {
 	ring->submit_size = UINT32_C(1) << setup->submit_order;
@@ -431,7 +496,6 @@ static void lay_out(struct gate_ring *ring, const struct postern_ring_setup *set
 	ring->entries = (const struct postern_ring_entry *)(base + sizeof *ring->guest + sizeof *ring->host);
 	ring->completions = (struct postern_ring_completion *)(ring->entries + ring->submit_size);
 	ring->submit_head = ring->complete_tail = ring->published = ring->in_flight = 0;
-	ring->event = setup->event;
 	ring->polled = setup->flags & POSTERN_RING_SETUP_FLAGS_POLLED;
 	atomic_store_explicit(&ring->broken, false, memory_order_relaxed);
 }
@@ -474,6 +538,11 @@ int gate_ring_setup(struct gate_vcpu *vcpu, const struct postern_ring_setup *set
 		error = share_pages(memory, ring->first_page, ring->page_count);
 	}
 	if (!error) {
+		error = use_event(vcpu, setup->event);
+		if (error)
+			unshare_pages(memory, ring->first_page, ring->page_count);
+	}
+	if (!error) {
 		lay_out(ring, setup, span.iov_base);
 		open_to_guest(ring);
 	}
@@ -494,7 +563,10 @@ int gate_ring_close(struct gate_vcpu *vcpu)
 	if (vm->cancel)
 		vm->cancel(vm->owner, vcpu);
 	/* More than there can be: so the end of the last call in flight ends the wait. */
-	wait_for_completions(vcpu, UINT32_MAX, UINT64_MAX);
+	wait_for_completions(vcpu, UINT32_MAX, UINT64_MAX, false);
+	own(ring);
+	leave_event(vcpu);
+	disown(vcpu);
 	unshare_pages(vm->memory, ring->first_page, ring->page_count);
 	return 0;
 }

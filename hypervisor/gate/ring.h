@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct gate_vm;
 struct gate_vcpu;
 struct gate_frame;
 
@@ -42,7 +43,8 @@ struct gate_ring {
 	uint32_t published;     /* of those, how many the guest was told of */
 	uint32_t in_flight;     /* entries taken that have no result yet */
 	uint32_t flags;         /* what host->flags holds */
-	postern_handle_t event;
+	postern_handle_t event; /* with its object: written by the owner, with the VM's ring_events locked */
+	void *event_object;
 	uint64_t first_page;
 	uint64_t page_count;
 	struct gate_frame *free; /* frames for async calls */
@@ -51,8 +53,8 @@ struct gate_ring {
 /*
  * Sets up the calling vCPU's ring, or takes it down. Only the vCPU's thread. Errors of the first: -EINVAL
  * for sizes that do not fit together, -EOPNOTSUPP if it is to be polled and nobody can, -EFAULT for memory
- * that the guest does not own, -EBUSY for a ring that exists, or for pages that the host uses already. The
- * second waits until nothing is in flight; -ENXIO without a ring.
+ * that the guest does not own, -EBADF for an event that is not open, -EBUSY for a ring that exists, or for
+ * pages that the host uses already. The second waits until nothing is in flight; -ENXIO without a ring.
  */
 int gate_ring_setup(struct gate_vcpu *vcpu, const struct postern_ring_setup *setup);
 int gate_ring_close(struct gate_vcpu *vcpu);
@@ -60,12 +62,28 @@ int gate_ring_close(struct gate_vcpu *vcpu);
 /*
  * ring.enter, on the vCPU's thread: takes up to submit entries (a polled ring's are left to the poller,
  * which is woken), and if it got all of them waits until wait completions are unread, nothing is in flight,
- * the deadline has passed, or the VM stops. deadline: ns of the VM's monotonic clock, all ones for none.
+ * the deadline has passed, the config's interrupted() says so, or the VM stops. deadline: ns of the VM's
+ * monotonic clock, all ones for none.
  *
  * Returns how many entries were taken. Errors: -ENXIO without a ring, -EINVAL when the guest's indices make
  * no sense, or for more completions than the ring holds.
  */
 int64_t gate_ring_enter(struct gate_vcpu *vcpu, uint32_t submit, uint32_t wait, uint64_t deadline);
+
+/*
+ * Makes the vCPU ask interrupted() again if it waits in ring.enter; what that looks at has been stored before,
+ * by any thread, with sequential consistency. Returns whether the vCPU was found waiting.
+ */
+bool gate_ring_interrupt(struct gate_vcpu *vcpu);
+
+/*
+ * Closes the handle of an event, unless a ring uses it. Errors: -EBUSY, -EBADF. A ring's event is thus alive
+ * until the ring is closed, if events are closed in no other way.
+ */
+int gate_event_close(struct gate_vm *vm, postern_handle_t event);
+
+/* The object of the event that the vCPU's ring uses, for gate_config.notify(). */
+void *gate_ring_event(const struct gate_vcpu *vcpu);
 
 /*
  * The poller, one thread: takes up to most entries of a polled ring and publishes their completions.

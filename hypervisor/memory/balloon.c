@@ -97,3 +97,11 @@ int memory_populate(struct guest_memory *mem, uint64_t first_page, uint64_t coun
 {
 	return move_pages(mem, first_page, count, P2M_RELEASED, P2M_OWNED);
 }
+
+/* No claim is needed: the pages stay the guest's, who may lose by this only what it has just said it does not need. */
+int memory_report(struct guest_memory *mem, uint64_t first_page, uint64_t count)
+{
+	int error = count == 0 ? 0 : check_pages(mem, first_page, count, P2M_OWNED);
+
+	return error || count == 0 ? error : free_pages(mem, first_page, count);
+}

@@ -44,12 +44,13 @@ enum p2m_state {
 
 enum memory_access { MEMORY_READ = 1, MEMORY_WRITE = 2 };
 
-/* Made by memory_create(). Nothing in it changes after that but the bytes that `states` points to. */
+/* Made by memory_create(). Nothing in it changes after that but the bytes that `states` points to, and `shared`. */
 struct guest_memory {
 	uint8_t *base;   /* where guest-physical address 0 is mapped on the host */
 	uint64_t size;   /* bytes of guest-physical space covered, a multiple of the page size */
 	uint8_t *states; /* enum p2m_state of each page; read and written atomically, relaxed */
 	int fd;          /* the memfd, sealed against resizing */
+	uint64_t shared; /* pages that are P2M_SHARED; by p2m.c alone, atomically, relaxed */
 };
 
 _Static_assert(sizeof(size_t) == sizeof(uint64_t), "a guest's RAM must fit into an iovec");
@@ -109,6 +110,9 @@ int p2m_set(struct guest_memory *mem, uint64_t first_page, uint64_t count, enum 
  */
 bool p2m_change(struct guest_memory *mem, uint64_t page, enum p2m_state from, enum p2m_state to);
 
+/* Returns how many pages are P2M_SHARED: a moment's figure. */
+uint64_t p2m_shared(const struct guest_memory *mem);
+
 /*
  * Pages going to the host and coming back (balloon.c)
  *
@@ -138,6 +142,13 @@ int memory_release(struct guest_memory *mem, uint64_t first_page, uint64_t count
  * stay released.
  */
 int memory_populate(struct guest_memory *mem, uint64_t first_page, uint64_t count);
+
+/*
+ * Frees the memory of owned pages, which stay owned; they read as zero until they are written again.
+ *
+ * Errors: as memory_release(); should fallocate(2) fail, some of the pages may be zero.
+ */
+int memory_report(struct guest_memory *mem, uint64_t first_page, uint64_t count);
 
 /*
  * Checked access (copy.c, and below)

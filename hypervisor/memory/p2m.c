@@ -35,6 +35,15 @@ enum p2m_state p2m_get(const struct guest_memory *mem, gpa_t at)
 	return __atomic_load_n(&mem->states[(at.value & within) >> MEMORY_PAGE_SHIFT], __ATOMIC_RELAXED);
 }
 
+/* A page has changed from one state to the other. */
+static void count_change(struct guest_memory *mem, unsigned from, unsigned to)
+{
+	if (from != to && to == P2M_SHARED)
+		__atomic_fetch_add(&mem->shared, 1, __ATOMIC_RELAXED);
+	if (from != to && from == P2M_SHARED)
+		__atomic_fetch_sub(&mem->shared, 1, __ATOMIC_RELAXED);
+}
+
 int p2m_set(struct guest_memory *mem, uint64_t first_page, uint64_t count, enum p2m_state state)
 {
 	if (!is_state(state))
@@ -42,7 +51,10 @@ int p2m_set(struct guest_memory *mem, uint64_t first_page, uint64_t count, enum 
 	if (count != 0 && !memory_within(pages_of(mem), first_page, count))
 		return -EFAULT;
 	for (uint64_t i = 0; i < count; i++)
-		__atomic_store_n(&mem->states[first_page + i], (uint8_t)state, __ATOMIC_RELAXED);
+		count_change(
+			mem,
+			__atomic_exchange_n(&mem->states[first_page + i], (uint8_t)state, __ATOMIC_RELAXED),
+			state);
 	return 0;
 }
 
@@ -53,8 +65,16 @@ bool p2m_change(struct guest_memory *mem, uint64_t page, enum p2m_state from, en
 
 	if (!within || !is_state(from) || !is_state(to))
 		return false;
-	return __atomic_compare_exchange_n(&mem->states[page & within], &expected, (uint8_t)to, false,
-					   __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+	if (!__atomic_compare_exchange_n(&mem->states[page & within], &expected, (uint8_t)to, false,
+					 __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		return false;
+	count_change(mem, from, to);
+	return true;
+}
+
+uint64_t p2m_shared(const struct guest_memory *mem)
+{
+	return __atomic_load_n(&mem->shared, __ATOMIC_RELAXED);
 }
 
 /*

@@ -11,7 +11,10 @@
 
 #include <stdint.h>
 
-/* Guest-virtual addresses of the hypercall page and of guest-physical address 0. Start-up code sets them, once. */
+/*
+ * Guest-virtual addresses of the hypercall page and of guest-physical address 0. Start-up code sets them,
+ * once.
+ */
 extern uint64_t postern_hypercall_page __attribute__((visibility("hidden")));
 extern uint64_t postern_physmap __attribute__((visibility("hidden")));
 
