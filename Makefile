@@ -28,8 +28,8 @@ help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: release ## Build, and print a summary of the contract
-	build/release/cli/postern abi
+run: release ## Build, and run the guest guest/examples/hello.c in a VM
+	build/release/cli/postern boot build/release/guest/examples/hello.elf
 
 .PHONY: test
 test: debug ## Build, and run all tests

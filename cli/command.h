@@ -8,5 +8,8 @@ enum { STATUS_DONE = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };
 
 /* Writes to stdout need not be checked: main() does when the command has returned. */
 int command_abi(int argc, char **argv);
+int command_boot(int argc, char **argv);
+int command_doctor(int argc, char **argv);
+int command_trace(int argc, char **argv);
 
 #endif

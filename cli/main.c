@@ -22,6 +22,10 @@ static const struct command commands[] = {
 	{ "abi", command_abi, "[--json] [NAME]...",
 	  "show the contract between guest and host, or parts of it" },
 	{ "bench", command_bench, "NAME [--json]", "measure on this machine, in this run" },
+	{ "boot", command_boot, "[OPTION]... IMAGE", "run a guest image in a VM of its own" },
+	{ "doctor", command_doctor, "[--json]", "tell which engines this host can use, and why not" },
+	{ "trace", command_trace, "[OPTION]... IMAGE",
+	  "run a guest image, and show the calls that it makes" },
 };
 
 enum { COMMANDS = sizeof commands / sizeof *commands };

@@ -14,7 +14,9 @@ build meson             # the build system; brings python3
 build ninja-build       # what Meson hands its work to
 build pkg-config        # how Meson finds libraries
 build libjansson-dev    # JSON output of postern(1)
-build libzydis-dev      # decodes instructions that trap
+build libzydis-dev      # decodes instructions that trap, and shows those that crashed
+build libseccomp-dev    # the system calls of a monitor in its jail
+build liburing-dev      # asynchronous I/O on the host
 build scdoc             # man pages
 test  libcmocka-dev     # unit tests
 test  bats              # command-line tests

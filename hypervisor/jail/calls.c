@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * calls.c - the table of permitted system calls. None of them opens a file, starts a process, makes memory
+ * executable, or reaches the network.
+ */
+#include "jail/calls.h"
+
+#include <asm/ioctls.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+
+/* A row. With ONLY, argument number n must be `value` in the bits of `mask`. */
+#define CALL(name, reason)                 \
+	{                                  \
+		SCMP_SYS(name), reason, 0, \
+		{                          \
+			0                  \
+		}                          \
+	}
+#define ONLY(name, argument, mask, value, reason)                                                \
+	{                                                                                        \
+		SCMP_SYS(name), reason, 1, SCMP_CMP64(argument, SCMP_CMP_MASKED_EQ, mask, value) \
+	}
+
+#define ALL_BITS 0xffffffffU /* the upper half of an int's register means nothing */
+
+/* clang-format off */
+const struct jail_call jail_calls[] = {
+	/* input and output, on what is open */
+	CALL(read, "the console's input; eventfds"),
+	CALL(write, "the console's output; eventfds; messages"),
+	CALL(readv, "the console's input"),
+	CALL(writev, "the console's output"),
+	CALL(pread64, "disks and files"),
+	CALL(pwrite64, "disks and files"),
+	CALL(preadv, "disks and files"),
+	CALL(pwritev, "disks and files"),
+	CALL(preadv2, "disks and files"),
+	CALL(pwritev2, "disks and files"),
+	CALL(io_uring_enter, "the I/O thread's rings, which were made before"),
+	CALL(lseek, "stdio, at the end"),
+	CALL(close, "what is no longer used"),
+	CALL(newfstatat, "memory.info and --stats: how much RAM is resident; stdio"),
+	CALL(fstat, "the same, with other C libraries"),
+	ONLY(ioctl, 1, ALL_BITS, TCGETS, "console.info and console.mode: the terminal's mode"),
+	ONLY(ioctl, 1, ALL_BITS, TCSETS, "console.mode"),
+	ONLY(ioctl, 1, ALL_BITS, TCSETSW, "console.mode"),
+	ONLY(ioctl, 1, ALL_BITS, TCSETSF, "console.mode"),
+	ONLY(ioctl, 1, ALL_BITS, TIOCGWINSZ, "console.info: the terminal's size"),
+	ONLY(ioctl, 1, 0xff00, 0xae00, "the engine kvm: the requests of /dev/kvm's descriptors"),
+
+	/* waiting */
+	CALL(futex, "threads wait for each other; ring3's mailbox"),
+	CALL(poll, "waiting for descriptors"),
+	CALL(ppoll, "waiting for descriptors"),
+	CALL(epoll_wait, "waiting for descriptors"),
+	CALL(epoll_pwait, "waiting for descriptors"),
+	CALL(epoll_ctl, "waiting for descriptors"),
+	CALL(timerfd_settime, "timers"),
+	CALL(nanosleep, "waiting for a time"),
+	CALL(clock_nanosleep, "waiting for a time"),
+	CALL(sched_yield, "vcpu.yield; a ring that another thread works on"),
+	CALL(restart_syscall, "a wait goes on after the process was stopped and continued"),
+
+	/* time and chance */
+	CALL(clock_gettime, "clocks, where the vDSO does not suffice"),
+	CALL(gettimeofday, "the same"),
+	CALL(time, "the same"),
+	CALL(clock_getres, "the same"),
+	CALL(getrandom, "entropy.read"),
+
+	/* memory */
+	ONLY(mmap, 2, PROT_EXEC, 0, "malloc()"),
+	ONLY(mprotect, 2, PROT_EXEC, 0, "malloc()"),
+	CALL(munmap, "malloc(), stacks of threads, the guest's RAM at its end"),
+	CALL(mremap, "realloc()"),
+	CALL(brk, "malloc()"),
+	CALL(madvise, "memory.report; stacks of threads"),
+	CALL(fallocate, "memory.release and memory.populate"),
+	CALL(sched_getaffinity, "malloc() counts processors"),
+
+	/* the guest's process, on the engine ring3 */
+	CALL(kill, "ends it"),
+	CALL(tgkill, "an event for a vCPU; abort()"),
+	CALL(pidfd_send_signal, "ends it"),
+	CALL(wait4, "its end"),
+	CALL(waitid, "its end"),
+
+	/* this process */
+	CALL(rt_sigprocmask, "abort(); ends of threads"),
+	CALL(rt_sigaction, "abort()"),
+	CALL(rt_sigreturn, "the end of a signal's handler"),
+	CALL(getpid, "abort()"),
+	CALL(gettid, "abort()"),
+	CALL(rseq, "the first steps of a thread that was started just before"),
+	CALL(set_robust_list, "the same"),
+	CALL(exit, "the end of a thread"),
+	CALL(exit_group, "the end"),
+	{ 0 },
+};
+/* clang-format on */

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: ISC */
+/* jail.c - the steps of the jail: privileges, files, limits, system calls. */
+#include "jail/jail.h"
+
+#include "jail/calls.h"
+
+#include <errno.h>
+#include <linux/seccomp.h>
+#include <seccomp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+/* The handles of all kinds that a VM may have, and some. */
+enum { MOST_DESCRIPTORS = 4096 };
+
+bool jail_is_relaxed(void)
+{
+	return SANITIZED;
+}
+
+static int fail(char *reason, size_t size, const char *what, int error)
+{
+	snprintf(reason, size, "%s: %s", what, strerror(-error));
+	return error;
+}
+
+/* ---- files ---- */
+
+/* As the kernel's struct landlock_ruleset_attr, of which Debian 12's header has only the beginning. */
+struct ruleset {
+	uint64_t files;
+	uint64_t network;
+	uint64_t scopes;
+};
+
+enum { LANDLOCK_VERSION_FLAG = 1 };
+
+/* What each version of Landlock can take away, and takes away from us: all of it, but signals. */
+static const struct {
+	uint64_t files;
+	uint64_t network; /* binding and connecting TCP sockets */
+	uint64_t scopes;  /* abstract sockets; not signals, which an engine sends to its process */
+	size_t size;      /* of the struct, as that version knows it */
+} landlock[] = {
+	{ 0 },
+	{ 0x1fff, 0, 0, 8 }, /* 1: opening, making and removing of each kind of file */
+	{ 0x3fff, 0, 0, 8 }, /* 2: and linking between directories */
+	{ 0x7fff, 0, 0, 8 }, /* 3: and truncating */
+	{ 0x7fff, 3, 0, 16 },
+	{ 0xffff, 3, 0, 16 }, /* 5: and ioctl(2) on devices */
+	{ 0xffff, 3, 1, 24 },
+};
+
+enum { LANDLOCK_VERSIONS = sizeof landlock / sizeof *landlock };
+
+int jail_landlock_version(void)
+{
+	long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_VERSION_FLAG);
+
+	return version > 0 ? (int)version : 0;
+}
+
+/* No rule is added: nothing is allowed. */
+static int deny_files(void)
+{
+	int version = jail_landlock_version();
+	struct ruleset ruleset;
+	long fd;
+	int error;
+
+	if (!version)
+		return 0;
+	if (version >= LANDLOCK_VERSIONS)
+		version = LANDLOCK_VERSIONS - 1;
+	ruleset = (struct ruleset){ landlock[version].files, landlock[version].network,
+				    landlock[version].scopes };
+	fd = syscall(SYS_landlock_create_ruleset, &ruleset, landlock[version].size, 0);
+	if (fd < 0)
+		return -errno;
+	error = syscall(SYS_landlock_restrict_self, fd, 0) ? -errno : 0;
+	close((int)fd);
+	return error;
+}
+
+int jail_files(char *reason, size_t size)
+{
+	int error;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		return fail(reason, size, "no_new_privs", -errno);
+	if (jail_is_relaxed())
+		return 0;
+	error = deny_files();
+	return error ? fail(reason, size, "Landlock", error) : 0;
+}
+
+/* ---- limits ---- */
+
+/* Never above what it is; limits that are lower already stay. */
+static int lower(int resource, rlim_t most)
+{
+	struct rlimit limit;
+
+	if (getrlimit((__rlimit_resource_t)resource, &limit))
+		return -errno;
+	if (limit.rlim_cur > most)
+		limit.rlim_cur = most;
+	if (limit.rlim_max > most)
+		limit.rlim_max = most;
+	return setrlimit((__rlimit_resource_t)resource, &limit) ? -errno : 0;
+}
+
+/* ---- system calls ---- */
+
+bool jail_has_seccomp(void)
+{
+	const uint32_t action = SECCOMP_RET_KILL_PROCESS;
+
+	return !syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action);
+}
+
+static int add_rules(scmp_filter_ctx filter)
+{
+	for (const struct jail_call *call = jail_calls; call->reason; call++) {
+		int error = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call->number, call->tests,
+						   &call->test);
+
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+static int set_attributes(scmp_filter_ctx filter)
+{
+	/* On all threads; in the log; and looked up by halving, not one by one. */
+	int error = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
+
+	if (!error)
+		error = seccomp_attr_set(filter, SCMP_FLTATR_CTL_LOG, 1);
+	if (!error)
+		error = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	if (!error)
+		error = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+	return error;
+}
+
+static int filter_calls(void)
+{
+	scmp_filter_ctx filter = seccomp_init(jail_is_relaxed() ? SCMP_ACT_LOG : SCMP_ACT_KILL_PROCESS);
+	int error;
+
+	if (!filter)
+		return -ENOMEM;
+	error = set_attributes(filter);
+	if (!error)
+		error = add_rules(filter);
+	if (!error)
+		error = seccomp_load(filter);
+	seccomp_release(filter);
+	return error;
+}
+
+int jail_close(char *reason, size_t size)
+{
+	int error = lower(RLIMIT_CORE, 0);
+
+	if (!error)
+		error = lower(RLIMIT_NOFILE, MOST_DESCRIPTORS);
+	if (error)
+		return fail(reason, size, "limits", error);
+	error = filter_calls();
+	return error ? fail(reason, size, "seccomp", error) : 0;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * jail.h - what a monitor gives up before its guest's first instruction, so that a guest who takes it over
+ * gains little: new files, new processes, new privileges, and all system calls but those of a table.
+ *
+ * The jail is of the process, for good: there is no way out. In builds with AddressSanitizer or
+ * ThreadSanitizer it is relaxed, since their run-time libraries need what it takes away: files stay within
+ * reach, and system calls outside the table are logged by the kernel rather than punished.
+ */
+#ifndef POSTERN_JAIL_H
+#define POSTERN_JAIL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * First step: no new privileges, and no file but those that are open, for the calling thread and those that it
+ * starts from then on. Where the kernel has no Landlock, files are left to the second step.
+ *
+ * Functions answer 0 or a negative errno, with a reason in words.
+ */
+int jail_files(char *reason, size_t size);
+
+/*
+ * Second step, when all threads are there: limits, and for all threads only the system calls that are
+ * in the table. Any other kills the process (SIGSYS), and the kernel logs which it was.
+ */
+int jail_close(char *reason, size_t size);
+
+/* Whether this build's jail is relaxed. */
+bool jail_is_relaxed(void);
+
+/* The version of Landlock that the kernel has; 0: none. */
+int jail_landlock_version(void);
+
+/* Whether the kernel can filter system calls as jail_close() needs it. */
+bool jail_has_seccomp(void);
+
+#endif

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: ISC */
+/* machine.c - makes a VM from its parts, in the order in which they need each other, and takes it apart again. */
+#include "machine/internal.h"
+
+#include "jail/jail.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+/* ---- signals ---- */
+
+/* Those that end a VM. What whoever started us has ignored, as nohup(1) does, stays ignored. */
+static sigset_t ending_signals(void)
+{
+	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+		struct sigaction action;
+
+		if (!sigaction(numbers[i], NULL, &action) && action.sa_handler != SIG_IGN)
+			sigaddset(&set, numbers[i]);
+	}
+	return set;
+}
+
+/* Before any thread is made: they inherit what is blocked. */
+static int take_signals(struct machine *machine)
+{
+	sigset_t set = ending_signals();
+	int error = -pthread_sigmask(SIG_BLOCK, &set, &machine->old_mask);
+
+	if (error)
+		return error;
+	machine->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (machine->signals >= 0)
+		return 0;
+	error = -errno;
+	pthread_sigmask(SIG_SETMASK, &machine->old_mask, NULL);
+	return error;
+}
+
+static void give_signals_back(struct machine *machine)
+{
+	if (machine->signals < 0)
+		return;
+	close(machine->signals);
+	pthread_sigmask(SIG_SETMASK, &machine->old_mask, NULL);
+}
+
+/* ---- parts ---- */
+
+/* Each part is made by one of these. They say what was tried; machine_create() adds why it failed. */
+
+static int create_memory(struct machine *machine, const struct machine_config *config,
+			 struct message *message)
+{
+	int error = memory_create(&machine->memory, config->memory);
+
+	return error ? message_say(message, error, "cannot get memory of %llu MiB: %s",
+				   (unsigned long long)(config->memory >> 20), strerror(-error))
+		     : 0;
+}
+
+static int load_image(struct machine *machine, const struct machine_config *config, uint64_t *vcpu_pages,
+		      struct message *message)
+{
+	const struct boot_config boot = {
+		.memory = &machine->memory,
+		.image = &machine->image,
+		.command = config->command,
+		.engine = config->engine->name,
+		.vcpus = config->vcpus,
+		.minor = config->level,
+	};
+	int error = image_check_needs(&machine->image, machine_offer, machine, message);
+
+	return error ? error : boot_lay_out(&boot, vcpu_pages, message);
+}
+
+static int create_engine(struct machine *machine, const struct machine_config *config,
+			 const uint64_t *vcpu_pages, struct message *message)
+{
+	const struct engine_config engine = {
+		.memory = &machine->memory,
+		.vcpus = config->vcpus,
+		.vcpu_pages = vcpu_pages,
+		.trap_tsc = machine->resolution > 1,
+	};
+	struct engine_state state;
+	int error = config->engine->create(&engine, &machine->vm);
+
+	machine->engine = config->engine;
+	if (!error) {
+		boot_state(&machine->image, &state);
+		error = config->engine->set_state(config->engine->vcpu(machine->vm, 0), &state);
+	}
+	return error ? message_say(message, error, "engine %s: cannot make the VM: %s", config->engine->name,
+				   strerror(-error))
+		     : 0;
+}
+
+static void on_poller_started(void *owner)
+{
+	sem_post(&((struct machine *)owner)->started);
+}
+
+static void on_poller_ended(void *owner)
+{
+	struct machine *machine = owner;
+
+	atomic_fetch_sub_explicit(&machine->alive, 1, memory_order_release);
+	machine_wake(machine);
+}
+
+static int create_threads(struct machine *machine, struct message *message)
+{
+	int error = services_start(&machine->services, machine->gate);
+
+	if (error)
+		return message_say(message, error, "cannot start the services: %s", strerror(-error));
+	atomic_fetch_add_explicit(&machine->alive, 1, memory_order_relaxed);
+	error = poller_create(&machine->poller, machine->gate, on_poller_started, on_poller_ended, machine);
+	if (error) {
+		atomic_fetch_sub_explicit(&machine->alive, 1, memory_order_relaxed);
+		return message_say(message, error, "cannot start a thread: %s", strerror(-error));
+	}
+	while (sem_wait(&machine->started))
+		;
+	error = machine_vcpus_create(machine);
+	return error ? message_say(message, error, "cannot start a thread: %s", strerror(-error)) : 0;
+}
+
+static int create_jail(const struct machine *machine, struct message *message)
+{
+	char reason[256];
+	int error = machine->jail ? jail_files(reason, sizeof reason) : 0;
+
+	return error ? message_say(message, error, "cannot give up rights: %s", reason) : 0;
+}
+
+/* ---- the whole ---- */
+
+static struct machine *allocate(const struct machine_config *config)
+{
+	struct machine *machine = calloc(1, sizeof *machine);
+
+	if (!machine)
+		return NULL;
+	machine->vcpu_count = config->vcpus;
+	machine->timeout = config->timeout;
+	machine->resolution = config->resolution ? config->resolution : SERVICES_RESOLUTION;
+	machine->jail = config->jail;
+	machine->memory.fd = -1;
+	machine->signals = -1;
+	machine->events = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (machine->events < 0) {
+		free(machine);
+		return NULL;
+	}
+	sem_init(&machine->started, 0, 0);
+	return machine;
+}
+
+static int build(struct machine *machine, const struct machine_config *config, struct message *message)
+{
+	uint64_t vcpu_pages[ENGINE_MAX_VCPUS];
+	int error = config->signals ? take_signals(machine) : 0;
+
+	if (error)
+		return message_say(message, error, "cannot watch for signals: %s", strerror(-error));
+	error = create_memory(machine, config, message);
+	if (!error)
+		error = machine_create_gate(machine, config, message);
+	if (!error)
+		error = load_image(machine, config, vcpu_pages, message);
+	if (!error)
+		error = create_engine(machine, config, vcpu_pages, message);
+	if (!error)
+		error = create_jail(machine, message);
+	return error ? error : create_threads(machine, message);
+}
+
+int machine_create(const struct machine_config *config, struct machine **result, struct message *message)
+{
+	struct machine *machine = NULL;
+	int error = 0;
+
+	*result = NULL;
+	if (config->vcpus < 1 || config->vcpus > ENGINE_MAX_VCPUS)
+		error = message_say(message, -EINVAL, "%u vCPUs, where 1 to %d are possible", config->vcpus,
+				    ENGINE_MAX_VCPUS);
+	if (!error) {
+		machine = allocate(config);
+		error = machine ? 0 : message_say(message, -ENOMEM, "%s", strerror(ENOMEM));
+	}
+	if (!error)
+		error = image_open(&machine->image, config->image, config->image_size, message);
+	if (error) {
+		free(config->image);
+		machine_destroy(machine);
+		return error;
+	}
+	error = build(machine, config, message);
+	if (error) {
+		machine_destroy(machine);
+		return error;
+	}
+	*result = machine;
+	return 0;
+}
+
+/* Threads are gone when this returns, or soon after: nothing waits for anything but itself any more. */
+void machine_quit(struct machine *machine)
+{
+	atomic_store_explicit(&machine->stopping, true, memory_order_seq_cst);
+	if (machine->gate)
+		services_stop(&machine->services);
+	machine_vcpus_interrupt(machine);
+	poller_stop(&machine->poller);
+}
+
+void machine_destroy(struct machine *machine)
+{
+	if (!machine)
+		return;
+	machine_quit(machine);
+	machine_vcpus_join(machine);
+	poller_destroy(&machine->poller);
+	if (machine->gate)
+		services_join(&machine->services);
+	if (machine->vm)
+		machine->engine->destroy(machine->vm);
+	gate_destroy(machine->gate);
+	services_destroy(&machine->services);
+	memory_destroy(&machine->memory);
+	image_close(&machine->image);
+	give_signals_back(machine);
+	sem_destroy(&machine->started);
+	close(machine->events);
+	free(machine);
+}
+
+struct gate_vm *machine_gate(struct machine *machine)
+{
+	return machine->gate;
+}
+
+int64_t machine_resident(const struct machine *machine)
+{
+	return memory_resident(&machine->memory);
+}

@@ -1,0 +1,85 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# Guests that are built with the SDK, one behaviour each: those of tests/guests check themselves, and exit with 0
+# when all was as it should be. SDK_GUESTS and EXAMPLES are the folders of their images.
+
+# run sets stderr.
+# shellcheck disable=SC2154
+
+load common
+
+boot()
+{
+	"$POSTERN" doctor >/dev/null || skip "no engine works on this host"
+	run --separate-stderr timeout 60 "$POSTERN" boot "$@" </dev/null
+}
+
+# passes GUEST [OPTION]...
+passes()
+{
+	boot "$SDK_GUESTS/$1.elf" "${@:2}"
+	equal "$status $stderr" "0 "
+}
+
+@test "hello, the example" {
+	boot "$EXAMPLES/hello.elf"
+	equal "$status $output" "0 Hello from a guest of Postern!"
+	equal "$stderr" ""
+}
+
+@test "every vCPU says that it is there" {
+	boot "$EXAMPLES/everyone.elf" --cpus 4
+	equal "$status" 0
+	contains "$output" "vCPU 1 is here" "vCPU 3 is here" "all are here"
+}
+
+@test "calls over a ring, the example" {
+	boot "$EXAMPLES/ring.elf"
+	equal "$status" 0
+	contains "$output" "and all cross at once."
+}
+
+@test "a guest's code is the status" {
+	boot "$SDK_GUESTS/exit_code.elf"
+	equal "$status" 42
+}
+
+@test "calls by trap" { passes trap; }
+@test "calls in a batch" { passes batch; }
+@test "calls over rings, polled and not" { passes ring; }
+@test "events" { passes events; }
+@test "events in a storm, with all registers kept" { passes storm; }
+@test "timers" { passes timer; }
+@test "several vCPUs" { passes vcpus --cpus 4; }
+@test "page faults" { passes fault; }
+@test "exceptions" { passes exception; }
+@test "the edges of memory" { passes memory_edges; }
+@test "calls with nonsense" { passes hostile_calls; }
+@test "rings with nonsense" { passes hostile_ring; }
+@test "every system call of the host comes back to the guest" { passes hostile_syscalls; }
+
+@test "a crash, with names" {
+	boot "$SDK_GUESTS/crash.elf"
+	equal "$status" 134
+	contains "$stderr" "page fault writing 0x8, which is not mapped" "#0" "c+0x" "#2" "a+0x"
+}
+
+@test "a panic, in words" {
+	boot "$SDK_GUESTS/panic.elf"
+	equal "$status" 134
+	contains "$stderr" "reports a crash: panic" "give_up+0x"
+}
+
+@test "twenty VMs at once" {
+	"$POSTERN" doctor >/dev/null || skip "no engine works on this host"
+	local pids=() pid i
+	for i in {1..20}; do
+		"$POSTERN" boot "$SDK_GUESTS/exit_code.elf" --memory 8M </dev/null >/dev/null 2>&1 3>&- &
+		pids+=($!)
+	done
+	for pid in "${pids[@]}"; do
+		status=0
+		wait "$pid" || status=$?
+		equal "$status" 42
+	done
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: ISC */
+/* test_jail.c - what a process cannot do any more in the jail, and what it still can. Each case is a child. */
+#include "jail/jail.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <setjmp.h> /* cmocka.h needs it before itself */
+
+#include <cmocka.h>
+
+enum { FINE = 7, NO_JAIL = 99 };
+
+/* Runs something in a child, and returns how that ended. */
+static int in_child(int (*run)(void))
+{
+	pid_t child = fork();
+	int status;
+
+	assert_true(child >= 0);
+	if (child == 0)
+		_exit(run());
+	assert_int_equal(waitpid(child, &status, 0), child);
+	return status;
+}
+
+static void enter_jail(void)
+{
+	char reason[256];
+
+	if (jail_files(reason, sizeof reason) || jail_close(reason, sizeof reason)) {
+		fprintf(stderr, "%s\n", reason);
+		_exit(NO_JAIL);
+	}
+}
+
+/* ---- what is forbidden ---- */
+
+static int open_a_file(void)
+{
+	enter_jail();
+	return open("/etc/passwd", O_RDONLY) < 0;
+}
+
+static int start_a_program(void)
+{
+	static char *const none[] = { NULL };
+
+	enter_jail();
+	return execve("/bin/true", none, none);
+}
+
+static int make_a_process(void)
+{
+	enter_jail();
+	return (int)syscall(SYS_fork);
+}
+
+static int make_a_socket(void)
+{
+	enter_jail();
+	return socket(AF_INET, SOCK_STREAM, 0);
+}
+
+static int map_code(void)
+{
+	enter_jail();
+	return mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED;
+}
+
+static int make_memory_code(void)
+{
+	void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	enter_jail();
+	return mprotect(page, 4096, PROT_READ | PROT_EXEC);
+}
+
+static int push_input(void)
+{
+	enter_jail();
+	return syscall(SYS_ioctl, 0, 0x5412 /* TIOCSTI: input that the user never typed */, "x") < 0;
+}
+
+static sem_t locked;
+
+static void *open_later(void *unused)
+{
+	while (sem_wait(&locked))
+		;
+	return open("/etc/passwd", O_RDONLY) < 0 ? NULL : unused;
+}
+
+/* A thread that was there before. */
+static int open_in_another_thread(void)
+{
+	pthread_t thread;
+
+	sem_init(&locked, 0, 0);
+	if (pthread_create(&thread, NULL, open_later, NULL))
+		return NO_JAIL;
+	enter_jail();
+	sem_post(&locked);
+	pthread_join(thread, NULL);
+	return FINE;
+}
+
+static void test_what_is_not_allowed_kills(void **state)
+{
+	static const struct {
+		const char *what;
+		int (*run)(void);
+	} cases[] = {
+		{ "opening a file", open_a_file },
+		{ "starting a program", start_a_program },
+		{ "making a process", make_a_process },
+		{ "making a socket", make_a_socket },
+		{ "mapping code", map_code },
+		{ "making memory code", make_memory_code },
+		{ "TIOCSTI", push_input },
+		{ "another thread", open_in_another_thread },
+	};
+
+	(void)state;
+	if (jail_is_relaxed())
+		skip();
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		int status = in_child(cases[i].run);
+
+		print_message("# %s\n", cases[i].what);
+		assert_true(WIFSIGNALED(status));
+		assert_int_equal(WTERMSIG(status), SIGSYS);
+	}
+}
+
+/* Without the filter of system calls: Landlock alone, also for threads that are started afterwards. */
+static int open_under_landlock(void)
+{
+	char reason[256];
+	int before = open("/etc/passwd", O_RDONLY);
+	char byte;
+
+	if (jail_files(reason, sizeof reason))
+		return NO_JAIL;
+	if (open("/etc/passwd", O_RDONLY) >= 0 || errno != EACCES)
+		return 1;
+	if (open("/tmp/postern-test-jail", O_WRONLY | O_CREAT, 0600) >= 0 || errno != EACCES)
+		return 2;
+	if (read(before, &byte, 1) != 1)
+		return 3;
+	return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 ? FINE : 4;
+}
+
+static void test_files_are_out_of_reach(void **state)
+{
+	int status;
+
+	(void)state;
+	if (jail_is_relaxed() || !jail_landlock_version())
+		skip();
+	status = in_child(open_under_landlock);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), FINE);
+}
+
+/* ---- what is not ---- */
+
+static int live_on(void)
+{
+	struct rlimit limit;
+	int ends[2];
+	char byte;
+	void *page;
+
+	if (pipe(ends) || getrlimit(RLIMIT_CORE, &limit))
+		return 1;
+	enter_jail();
+	page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (page == MAP_FAILED || mprotect(page, 4096, PROT_READ) || munmap(page, 4096))
+		return 2;
+	if (write(ends[1], "x", 1) != 1 || read(ends[0], &byte, 1) != 1 || byte != 'x')
+		return 3;
+	return FINE;
+}
+
+static void test_what_a_monitor_needs_goes_on(void **state)
+{
+	int status = in_child(live_on);
+
+	(void)state;
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), FINE);
+}
+
+/* Limits that were lower stay; it is no error to be in the jail of somebody else already. */
+static int lower_before(void)
+{
+	const struct rlimit few = { 100, 100 };
+
+	if (setrlimit(RLIMIT_NOFILE, &few) || setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 }))
+		return 1;
+	enter_jail();
+	return FINE;
+}
+
+static void test_lower_limits_stay(void **state)
+{
+	int status = in_child(lower_before);
+
+	(void)state;
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), FINE);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_what_is_not_allowed_kills),
+		cmocka_unit_test(test_files_are_out_of_reach),
+		cmocka_unit_test(test_what_a_monitor_needs_goes_on),
+		cmocka_unit_test(test_lower_limits_stay),
+	};
+
+	if (!jail_has_seccomp()) {
+		fprintf(stderr, "the kernel has no seccomp filters\n");
+		return 77;
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
