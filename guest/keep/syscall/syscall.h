@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * syscall.h - Linux's system calls, as a table by number. A function gets the six argument registers and answers what
+ * rax is to be; its comment says what of the call is not there. One file for each family.
+ */
+#ifndef KEEP_SYSCALL_SYSCALL_H
+#define KEEP_SYSCALL_SYSCALL_H
+
+#include "keep.h"
+
+struct registers;
+
+typedef int64_t system_call(const uint64_t argument[6]);
+
+/* The call of the current task that its registers ask for; answers in them. Counts what is not there. */
+void system_call_run(struct registers *registers);
+
+/* Prints the calls that answered ENOSYS, with how often, to the console's error stream. */
+void system_call_report(void);
+
+/* Families: each ends with a row without a function. */
+struct system_call_row {
+	unsigned number;
+	const char *name;
+	system_call *run;
+};
+extern const struct system_call_row
+	system_calls_memory[]; /* mmap, munmap, mprotect, brk, mremap, madvise, ... */
+extern const struct system_call_row system_calls_file[]; /* open, read, write, stat, getdents, rename, ... */
+extern const struct system_call_row
+	system_calls_poll[]; /* poll, select, epoll, eventfd, pipe, timerfd, ... */
+extern const struct system_call_row
+	system_calls_task[]; /* clone, exit, futex, sched_*, getpid, arch_prctl, ... */
+extern const struct system_call_row system_calls_signal[]; /* rt_sigaction, kill, sigaltstack, ... */
+extern const struct system_call_row system_calls_time[];   /* clock_*, nanosleep, timers, itimers */
+extern const struct system_call_row
+	system_calls_system[]; /* uname, sysinfo, getrandom, prlimit, prctl, ... */
+
+#endif
