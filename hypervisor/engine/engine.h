@@ -22,7 +22,7 @@ struct engine_vcpu;
 /* Where things are in a guest's virtual address space, on every engine. */
 #define ENGINE_PHYSMAP UINT64_C(0x200000000000) /* all RAM, at its guest-physical address */
 #define ENGINE_HYPERCALL_PAGE (ENGINE_PHYSMAP - UINT64_C(0x100000))
-#define ENGINE_USER_END ENGINE_HYPERCALL_PAGE
+#define ENGINE_USER_END UINT64_C(0x100000000000) /* below it, guests map their programs */
 #define ENGINE_MAX_VCPUS 64
 
 enum engine_exit_kind {
@@ -108,6 +108,7 @@ struct engine_config {
  */
 struct engine {
 	const char *name;
+	uint64_t mapper; /* of boot information in the contract; 0: none */
 
 	/* Whether this host can run it. On failure, reason says in one sentence what is lacking. */
 	int (*probe)(char *reason, size_t size);

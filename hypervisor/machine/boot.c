@@ -46,6 +46,32 @@ static void lay_out_vcpus(const struct boot_config *config, uint64_t vcpu_pages[
 	}
 }
 
+/* Behind the image, whose size is one of whole pages. */
+static uint64_t module_at(const struct image *image)
+{
+	return BOOT_IMAGE + image->memory_size;
+}
+
+static uint64_t free_at(const struct boot_config *config)
+{
+	uint64_t end = module_at(config->image) + config->module_size;
+
+	return (end + MEMORY_PAGE_SIZE - 1) & ~(uint64_t)(MEMORY_PAGE_SIZE - 1);
+}
+
+static int load_module(const struct boot_config *config, struct message *message)
+{
+	const uint64_t at = module_at(config->image);
+
+	if (config->module_size > config->memory->size - at)
+		return message_say(message, -ENOEXEC,
+				   "memory ends at %llu MiB, before the module of %zu bytes does",
+				   (unsigned long long)(config->memory->size >> 20), config->module_size);
+	if (config->module_size)
+		memcpy(config->memory->base + at, config->module, config->module_size);
+	return 0;
+}
+
 static void write_info(const struct boot_config *config)
 {
 	const struct image *image = config->image;
@@ -61,9 +87,12 @@ static void write_info(const struct boot_config *config)
 		.vcpu_pages = BOOT_VCPU_PAGES,
 		.image = BOOT_IMAGE,
 		.image_size = image->memory_size,
-		.free = BOOT_IMAGE + image->memory_size,
+		.free = free_at(config),
 		.command = BOOT_INFO + sizeof info,
 		.command_length = strlen(config->command),
+		.module = config->module_size ? module_at(image) : 0,
+		.module_size = config->module_size,
+		.mapper = config->mapper,
 	};
 	uint8_t *to = config->memory->base + BOOT_INFO;
 
@@ -81,6 +110,8 @@ int boot_lay_out(const struct boot_config *config, uint64_t vcpu_pages[ENGINE_MA
 		return message_say(message, -E2BIG, "the command line has %zu bytes, more than %d", length,
 				   BOOT_MAX_COMMAND);
 	error = image_load(config->image, config->memory, (gpa_t){ BOOT_IMAGE }, message);
+	if (!error)
+		error = load_module(config, message);
 	if (error)
 		return error;
 	p2m_set(config->memory, 0, 1, P2M_HOLE);

@@ -8,7 +8,7 @@
  *   0x1000         boot information, and behind it the command line
  *   0x2000         a page for each vCPU
  *   0x200000       the image
- *   behind it      free
+ *   behind it      the module, if there is one; then free
  * The room between the vCPUs' pages and the image is not promised to the guest; an engine may need it.
  */
 #ifndef POSTERN_MACHINE_BOOT_H
@@ -30,8 +30,11 @@ struct boot_config {
 	const struct image *image;
 	const char *command; /* the command line */
 	const char *engine;  /* its name */
-	unsigned vcpus;      /* 1 to ENGINE_MAX_VCPUS */
-	unsigned minor;      /* of the ABI's level */
+	const void *module;  /* for the guest, beside its image; module_size 0: none */
+	size_t module_size;
+	uint64_t mapper; /* of the engine */
+	unsigned vcpus;  /* 1 to ENGINE_MAX_VCPUS */
+	unsigned minor;  /* of the ABI's level */
 };
 
 /*

@@ -23,8 +23,10 @@ struct machine_config {
 	uint8_t *image; /* the file, from malloc(); machine_create() takes it, also when it fails */
 	size_t image_size;
 	const char *command; /* the guest's command line */
-	uint64_t memory;     /* bytes, a multiple of the page size */
-	unsigned vcpus;      /* 1 to ENGINE_MAX_VCPUS */
+	const void *module;  /* handed to the guest beside the image; module_size 0: none */
+	size_t module_size;
+	uint64_t memory; /* bytes, a multiple of the page size */
+	unsigned vcpus;  /* 1 to ENGINE_MAX_VCPUS */
 	const struct engine *engine;
 	struct gate_policy policy;
 	unsigned level;           /* minor version of the ABI, below ABI_LEVELS */

@@ -10,6 +10,10 @@
 
 #define SYS_rt_sigreturn 15
 #define SYS_futex 202
+#define SYS_mmap 9
+#define SYS_mprotect 10
+#define SYS_munmap 11
+#define MAP_SHARED_FIXED_POPULATE 0x8011
 #define FUTEX_WAIT 0
 #define FUTEX_WAKE 1
 
@@ -125,6 +129,40 @@ ring3_hypercall_end:
 	.globl ring3_hypercall_trap
 ring3_hypercall_trap:
 	int3 /* to the handler of signals, which returns for us and does what is to be done */
+
+/*
+ * The mapper of boot information: what to do in rax, address in rdi, bytes in rsi, access in rdx, guest-physical
+ * address in r10. What these may be is the filter's to say (filter.c).
+ */
+	.globl ring3_mapper
+ring3_mapper:
+	cmpq $1, %rax
+	je .Lmap
+	ja .Lprotect
+	movl $SYS_munmap, %eax
+	syscall
+	ret
+.Lprotect:
+	movl $SYS_mprotect, %eax
+	syscall
+	ret
+.Lmap:
+	pushq %r8
+	pushq %r9
+	pushq %r10
+	movq %r10, %r9
+	movl $MAP_SHARED_FIXED_POPULATE, %r10d
+	movl $RING3_RAM_FD, %r8d
+	movl $SYS_mmap, %eax
+	syscall
+	popq %r10
+	popq %r9
+	popq %r8
+	/* It answers with the address. */
+	cmpq $-4095, %rax
+	jae 1f
+	xorl %eax, %eax
+1:	ret
 
 /* void ring3_hand_over(struct ring3_mailbox *): gives the mailbox to the monitor and waits to get it back. */
 	.globl ring3_hand_over

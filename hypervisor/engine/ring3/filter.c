@@ -13,6 +13,7 @@
 #include <linux/futex.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 
 #define LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
@@ -45,6 +46,32 @@ static const struct sock_filter filter[] = {
 	LOAD(nr),
 	SKIP_IF(SYS_rt_sigreturn, 0, 1),
 	ANSWER(SECCOMP_RET_ALLOW),
+
+	/*
+	 * The mapper: RAM, for a program. In the upper halves of address and length it shows that nothing of the engine's
+	 * or of the physmap is meant. An offset behind the end of RAM faults when it is touched.
+	 */
+	SKIP_IF(SYS_munmap, 4, 0),
+	SKIP_IF(SYS_mprotect, 1, 0),
+	SKIP_IF(SYS_mmap, 0, 18),
+	LOAD(args[2]),
+	SKIP_IF_AT_LEAST(PROT_READ + PROT_WRITE + PROT_EXEC + 1, 15, 0),
+	LOAD_HIGH(args[0]),
+	SKIP_IF_AT_LEAST(RING3_USER_END_HIGH, 13, 0),
+	LOAD_HIGH(args[1]),
+	SKIP_IF_AT_LEAST(RING3_USER_LENGTH_HIGH, 11, 0),
+	LOAD(nr),
+	SKIP_IF(SYS_mmap, 0, 8),
+	LOAD_HIGH(args[2]),
+	SKIP_IF(0, 0, 7),
+	LOAD(args[3]),
+	SKIP_IF(MAP_SHARED | MAP_FIXED | MAP_POPULATE, 0, 5),
+	LOAD_HIGH(args[3]),
+	SKIP_IF(0, 0, 3),
+	LOAD(args[4]),
+	SKIP_IF(RING3_RAM_FD, 0, 1),
+	ANSWER(SECCOMP_RET_ALLOW),
+	ANSWER(SECCOMP_RET_KILL_PROCESS),
 
 	/* Waiting for the monitor and waking it: on any word of its own memory. */
 	SKIP_IF(SYS_futex, 0, 4),

@@ -12,11 +12,22 @@
 #define RING3_CODE (RING3_PHYSMAP - 0x100000) /* the hypercall page, and the rest of the engine's code */
 #define RING3_CODE_SIZE 0x4000
 #define RING3_CODE_AT 0x1000 /* offset of what is copied there; before it is the hypercall page */
+#define RING3_MAPPER_AT 0x40 /* in the hypercall page: where boot information says that the mapper is */
 #define RING3_AREAS (RING3_PHYSMAP - 0x10000000) /* one area a vCPU */
 #define RING3_AREA_SHIFT 17
 #define RING3_AREA_SIZE (1 << RING3_AREA_SHIFT)
 #define RING3_STACK_END 0x8000   /* offsets in an area: the engine's own stack grows down from here */
 #define RING3_TOP 0x7ffffffff000 /* end of what a process can map */
+
+/* The only descriptor that a guest process has. */
+#define RING3_RAM_FD 3
+
+/*
+ * What a guest may map: addresses and lengths whose upper halves are below these, so that every range ends before
+ * RING3_AREAS.
+ */
+#define RING3_USER_END_HIGH 0x1000
+#define RING3_USER_LENGTH_HIGH 0xfff
 
 /* Bits of ring3_mailbox.turn. */
 #define RING3_TURN_HOST 1   /* the request is the monitor's */

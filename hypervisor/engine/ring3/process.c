@@ -24,10 +24,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CHILD_RAM_FD = 3 };
-
 void ring3_start(void) __attribute__((noreturn));
 void ring3_hypercall(void);
+void ring3_mapper(void);
 
 /* ---- in the child ---- */
 
@@ -56,9 +55,9 @@ static void forget_libc(void)
 
 static void drop_descriptors(int ram_fd)
 {
-	must(syscall(SYS_dup3, ram_fd, CHILD_RAM_FD, O_CLOEXEC) == CHILD_RAM_FD || ram_fd == CHILD_RAM_FD);
-	syscall(SYS_close_range, 0, CHILD_RAM_FD - 1, 0);
-	must(syscall(SYS_close_range, CHILD_RAM_FD + 1, ~0U, 0) == 0);
+	must(syscall(SYS_dup3, ram_fd, RING3_RAM_FD, O_CLOEXEC) == RING3_RAM_FD || ram_fd == RING3_RAM_FD);
+	syscall(SYS_close_range, 0, RING3_RAM_FD - 1, 0);
+	must(syscall(SYS_close_range, RING3_RAM_FD + 1, ~0U, 0) == 0);
 }
 
 static void lock_down(pid_t parent)
@@ -79,13 +78,19 @@ static uint64_t copied_to(const void *symbol)
 	return RING3_CODE + RING3_CODE_AT + (uint64_t)((const char *)symbol - ring3_code_start);
 }
 
-/* A jump: in which order the linker puts the code behind it is its own affair. */
+/* In which order the linker puts the code behind the page is its own affair. */
+static void write_jump(uint8_t *page, uint64_t offset, uint64_t target)
+{
+	const int32_t distance = (int32_t)(target - (RING3_CODE + offset + 5));
+
+	page[offset] = 0xe9;
+	memcpy(page + offset + 1, &distance, sizeof distance);
+}
+
 static void write_hypercall_page(uint8_t *page)
 {
-	const int32_t distance = (int32_t)(copied_to(ring3_hypercall) - (RING3_CODE + 5));
-
-	page[0] = 0xe9;
-	memcpy(page + 1, &distance, sizeof distance);
+	write_jump(page, 0, copied_to(ring3_hypercall));
+	write_jump(page, RING3_MAPPER_AT, copied_to(ring3_mapper));
 }
 
 /* Maps what the guest process keeps, each at its fixed address. */
@@ -161,7 +166,7 @@ static int create_areas(const struct engine_config *config, struct ring3_process
 	boot = (struct ring3_boot *)((char *)process->areas + RING3_BOOT_AT);
 	*boot = (struct ring3_boot){
 		.vcpus = config->vcpus,
-		.ram_fd = CHILD_RAM_FD,
+		.ram_fd = RING3_RAM_FD,
 		.ram_size = config->memory->size,
 		.has_fsgsbase = (getauxval(AT_HWCAP2) >> 1) & 1,
 		.trap_tsc = config->trap_tsc,

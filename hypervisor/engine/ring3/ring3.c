@@ -463,6 +463,7 @@ static int ring3_probe(char *reason, size_t size)
 
 const struct engine engine_ring3 = {
 	.name = "ring3",
+	.mapper = RING3_CODE + RING3_MAPPER_AT,
 	.probe = ring3_probe,
 	.create = ring3_create,
 	.destroy = ring3_destroy,

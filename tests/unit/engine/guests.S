@@ -32,6 +32,34 @@ guest_\name:
 	call *%rbx
 	.endm
 
+/*
+ * Maps the page of RAM whose address is in rbp where rdi says, and writes there; then for reading only, and writes
+ * again. Answers of the mapper are given to hypercalls.
+ */
+	guest map
+	movq %rdi, %r12
+	movl $4096, %esi
+	movl $3, %edx
+	movl $0x30000, %r10d
+	movl $0x108, %r8d
+	movl $0x109, %r9d
+	movl $1, %eax
+	leaq 0x40(%rbx), %r13
+	call *%r13
+	movq %rax, %rdi
+	hypercall 1
+	movq $0x1234, (%r12)
+	movq %r12, %rdi
+	movl $1, %edx
+	movl $2, %eax
+	call *%r13
+	movq %rax, %rdi
+	hypercall 2
+	movq (%r12), %rdi
+	hypercall 3
+	movq %rsi, (%r12)
+	ud2
+
 /* Hypercalls 1, 2, 3 ... with recognizable arguments; each result must come back, and nothing else change. */
 	guest calls
 	movl $0x101, %edi

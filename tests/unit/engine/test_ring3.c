@@ -28,7 +28,7 @@
 extern const char guests_start[], guests_end[];
 extern const char guest_calls[], guest_privileged[], guest_tsc[], guest_cpuid[], guest_read[], guest_entry[],
 	guest_bad_entry[], guest_spin[], guest_spin_enabled[], guest_calls_enabled[], guest_deaf[],
-	guest_system_calls[], guest_registers[];
+	guest_system_calls[], guest_registers[], guest_map[];
 
 enum { RAM = 1 << 20, CODE = 0x20000, COUNTER = 0x30000, STACKS = 0x50000, PAGES = 0x2000, VCPUS = 4 };
 
@@ -265,6 +265,51 @@ static void test_registers(void **unused)
 		ring3->set_state(f.vcpu, &again);
 	}
 	destroy(&f);
+}
+
+/* ---- the mapper ---- */
+
+static void test_mapper(void **unused)
+{
+	const uint64_t at = 0x200000;
+	struct fixture f = make(guest_map, at, false);
+
+	(void)unused;
+	assert_int_equal(ring3->mapper, ENGINE_HYPERCALL_PAGE + 0x40);
+	next_call(&f, 1);
+	assert_int_equal(f.exit.hypercall.args[0], 0);
+	assert_int_equal(f.exit.hypercall.args[1], 4096);
+	assert_int_equal(f.exit.hypercall.args[2], 3);
+	assert_int_equal(f.exit.hypercall.args[3], COUNTER);
+	assert_int_equal(f.exit.hypercall.args[4], 0x108);
+	assert_int_equal(f.exit.hypercall.args[5], 0x109);
+	next_call(&f, 2);
+	assert_int_equal(f.exit.hypercall.args[0], 0);
+	assert_int_equal(*counter(&f), 0x1234);
+	next_call(&f, 3);
+	assert_int_equal(f.exit.hypercall.args[0], 0x1234);
+	next(&f, ENGINE_EXIT_EXCEPTION);
+	assert_int_equal(f.exit.exception.vector, 14);
+	assert_int_equal(f.exit.exception.address, at);
+	assert_int_equal(*counter(&f), 0x1234);
+	destroy(&f);
+}
+
+/* Where programs cannot be: neither the engine's own memory nor the physmap is for the mapper. */
+static void test_mapper_elsewhere(void **unused)
+{
+	static const uint64_t places[] = {
+		ENGINE_USER_END,  ENGINE_PHYSMAP - 0x10000000, ENGINE_HYPERCALL_PAGE, ENGINE_PHYSMAP + 0x2000,
+		~UINT64_C(0xfff),
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+		struct fixture f = make(guest_map, places[i], false);
+
+		next(&f, ENGINE_EXIT_SHUTDOWN);
+		destroy(&f);
+	}
 }
 
 /* ---- exceptions ---- */
@@ -650,6 +695,8 @@ int main(void)
 		cmocka_unit_test(test_tsc),
 		cmocka_unit_test(test_cpuid),
 		cmocka_unit_test(test_registers),
+		cmocka_unit_test(test_mapper),
+		cmocka_unit_test(test_mapper_elsewhere),
 		cmocka_unit_test(test_no_entry),
 		cmocka_unit_test(test_page_fault),
 		cmocka_unit_test(test_double_fault),
