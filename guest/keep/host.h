@@ -9,18 +9,25 @@
 #include "keep.h"
 
 /*
- * Makes a call over the ring: the entry as a postern_prepare_ stub fills it in, its token aside. Returns its result.
- * Memory that it names must not be on a program's pages that nobody holds, and stays until it returns. Not
- * interruptible: the host answers every call. Before there are tasks, it waits without sleeping.
+ * Makes a call over the ring: the entry as a postern_prepare_ stub fills it in; its token is not looked at. Returns its
+ * result. Memory that it names stays where it is until this returns. Signals do not end it: the host answers every
+ * call. Before there are tasks, it waits without sleeping.
  */
 int64_t host_call(const struct postern_ring_entry *entry);
 
-/* The same, ended early by a signal to the task if that can be: -EINTR if it was cancelled. For console.read. */
-int64_t host_call_interruptible(const struct postern_ring_entry *entry);
+/*
+ * A call that may take for ever, as console.read: done() is called with its result, in the kernel, by whoever finds the
+ * completion; it must not sleep. Errors: -EAGAIN when too many calls are under way. Its owner keeps it until then.
+ */
+struct host_work {
+	void (*done)(struct host_work *work, int64_t result);
+};
+int host_start(struct host_work *work, const struct postern_ring_entry *entry);
 
-/* Sets up the calling vCPU's ring. */
-int host_start_vcpu(void);
-/* Takes completions and wakes who waits for them. Called for its event, and when idle. */
+/* Sets up the calling vCPU's ring, with the handle of the event that is to be raised for completions. */
+int host_start_vcpu(postern_handle_t event);
+
+/* Takes the completions of the calling vCPU's ring. Called for its event, and before it idles. */
 void host_complete(void);
 
 #endif

@@ -15,6 +15,8 @@
 
 #include <postern/guest.h>
 
+#include <linux/errno.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -34,6 +34,15 @@ struct registers {
 /* Bits of rflags that a program may have whatever it says: carry, parity, adjust, zero, sign, direction, overflow, ... */
 #define RFLAGS_OF_PROGRAM UINT64_C(0x240dd5)
 
+/* What a program's registers are at its start: zero, with the segments and flags that it needs. */
+void arch_registers_reset(struct registers *registers);
+
+/*
+ * A general protection fault of the program: whether it was an instruction that the program may execute and that only
+ * traps in this VM. Then it is done.
+ */
+bool arch_emulate(struct registers *registers);
+
 /* ---- tasks ---- */
 
 /* Where a task that does not run goes on, in the kernel. */
@@ -42,6 +51,13 @@ struct context {
 	uint64_t fs_base; /* the program's */
 	void *extended;   /* the program's extended state, arch_extended_size() bytes, aligned to 64 */
 };
+
+/* The FS base in the processor, which is the current task's. */
+uint64_t arch_fs_base(void);
+void arch_set_fs_base(uint64_t base);
+
+/* Finds out what the processor has. Once, before the functions below. */
+void arch_extended_start(void);
 
 /* Bytes that saving the extended state takes, as XSAVE writes it, and its components (0: FXSAVE). */
 size_t arch_extended_size(void);

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: ISC */
+/* entry.S - from the program into the kernel and back, and from one kernel stack to another. */
+#include "arch/ring3/offsets.h"
+
+	.text
+
+/*
+ * Any interruption. The vCPU page says which, and what was interrupted. From a program, rsp is the end of the task's
+ * kernel stack; from the kernel, which is interrupted on its way back only, it is at least 128 bytes below what is in
+ * use. All other registers are still the interrupted ones; the GS base is the vCPU's page.
+ */
+	.globl arch_entry
+	.hidden arch_entry
+	.type arch_entry, @function
+arch_entry:
+	leaq -REGISTERS_SIZE(%rsp), %rsp
+	movq %r15, REGISTERS_GENERAL(%rsp)
+	movq %r14, REGISTERS_GENERAL + 8(%rsp)
+	movq %r13, REGISTERS_GENERAL + 16(%rsp)
+	movq %r12, REGISTERS_GENERAL + 24(%rsp)
+	movq %rbp, REGISTERS_GENERAL + 32(%rsp)
+	movq %rbx, REGISTERS_GENERAL + 40(%rsp)
+	movq %r11, REGISTERS_GENERAL + 48(%rsp)
+	movq %r10, REGISTERS_GENERAL + 56(%rsp)
+	movq %r9, REGISTERS_GENERAL + 64(%rsp)
+	movq %r8, REGISTERS_GENERAL + 72(%rsp)
+	movq %rax, REGISTERS_GENERAL + 80(%rsp)
+	movq %rcx, REGISTERS_GENERAL + 88(%rsp)
+	movq %rdx, REGISTERS_GENERAL + 96(%rsp)
+	movq %rsi, REGISTERS_GENERAL + 104(%rsp)
+	movq %rdi, REGISTERS_GENERAL + 112(%rsp)
+	movl %cs, %eax
+	movq %rax, REGISTERS_CS(%rsp)
+	movl %ss, %eax
+	movq %rax, REGISTERS_SS(%rsp)
+	xorl %ebp, %ebp
+	movq %rsp, %rdi
+	call arch_take_state
+	/* It may be another frame: see below. */
+	movq %rax, %rsp
+enter:
+	movq %rsp, %rdi
+	call kernel_entered
+
+/*
+ * The way back, with the registers at rsp and events disabled. They are enabled from arch_return_begin on, and one can
+ * be delivered at any instruction from there to the end. That must not be returned to, or the stack would grow with
+ * each: arch_take_state() then takes up the frame that was being left, and the new one is forgotten. That frame is whole
+ * as long as rsp stands where the general registers begin; and at iretq it is, except for the part below them, because
+ * the host leaves 128 bytes below rsp alone and they take 120.
+ */
+leave:
+	leaq REGISTERS_GENERAL(%rsp), %rsp
+	movl $1, %eax
+	xchgl %eax, %gs:PAGE_ENABLED /* with a full fence */
+	.globl arch_return_begin, arch_return_iret, arch_return_end
+	.hidden arch_return_begin, arch_return_iret, arch_return_end
+arch_return_begin:
+	movq %gs:PAGE_MASKED, %rax
+	notq %rax
+	testq %rax, %gs:PAGE_PENDING
+	jnz 2f
+	movq REGISTERS_GS_BASE - REGISTERS_GENERAL(%rsp), %rax
+	wrgsbase %rax
+	movq (%rsp), %r15
+	movq 8(%rsp), %r14
+	movq 16(%rsp), %r13
+	movq 24(%rsp), %r12
+	movq 32(%rsp), %rbp
+	movq 40(%rsp), %rbx
+	movq 48(%rsp), %r11
+	movq 56(%rsp), %r10
+	movq 64(%rsp), %r9
+	movq 72(%rsp), %r8
+	movq 80(%rsp), %rax
+	movq 88(%rsp), %rcx
+	movq 96(%rsp), %rdx
+	movq 104(%rsp), %rsi
+	movq 112(%rsp), %rdi
+	leaq REGISTERS_IRET(%rsp), %rsp
+arch_return_iret:
+	iretq
+2:	movl $0, %gs:PAGE_ENABLED
+arch_return_end:
+	/* Pending already: as if it had just been delivered. */
+	leaq -REGISTERS_GENERAL(%rsp), %rsp
+	movq $1, (%rsp) /* cause: an event */
+	jmp enter
+	.size arch_entry, . - arch_entry
+
+/* void arch_enter_program(struct registers *) */
+	.globl arch_enter_program
+	.type arch_enter_program, @function
+arch_enter_program:
+	movq %rdi, %rsp
+	jmp leave
+	.size arch_enter_program, . - arch_enter_program
+
+/* void arch_switch_stacks(struct context *from, const struct context *to) */
+	.globl arch_switch_stacks
+	.hidden arch_switch_stacks
+	.type arch_switch_stacks, @function
+arch_switch_stacks:
+	pushq %rbp
+	pushq %rbx
+	pushq %r12
+	pushq %r13
+	pushq %r14
+	pushq %r15
+	movq %rsp, CONTEXT_RSP(%rdi)
+	movq CONTEXT_RSP(%rsi), %rsp
+	popq %r15
+	popq %r14
+	popq %r13
+	popq %r12
+	popq %rbx
+	popq %rbp
+	ret
+	.size arch_switch_stacks, . - arch_switch_stacks
+
+/* Where a new context begins: start in rbx, its argument in r12. */
+	.globl arch_begin
+	.hidden arch_begin
+	.type arch_begin, @function
+arch_begin:
+	xorl %ebp, %ebp
+	movq %r12, %rdi
+	call *%rbx
+	ud2
+	.size arch_begin, . - arch_begin
+
+	.section .note.GNU-stack, "", @progbits
