@@ -179,10 +179,9 @@ static const struct vm_option options[] = {
 /* Appends options to those that getopt_long() gets; returns how many there are. */
 static int list_options(struct option *known, int count, const struct vm_option *more)
 {
-	for (; more->name && count < MOST_OPTIONS; more++)
-		known[count++] = (struct option){ more->name,
-						  more->has_value ? required_argument : no_argument, NULL,
-						  FIRST_OPTION + count };
+	for (; more->name && count < MOST_OPTIONS; more++, count++)
+		known[count] = (struct option){ more->name, more->has_value ? required_argument : no_argument,
+						NULL, FIRST_OPTION + count };
 	return count;
 }
 
