@@ -60,6 +60,8 @@ struct file_functions {
 	 * end. dirty says that a page was changed through a mapping; write_back writes what is dirty in a range.
 	 */
 	int (*page)(struct file *file, uint64_t index, struct page **page);
+	/* The same if that takes no I/O and no sleep, else NULL; for pages around one that is needed. May be NULL. */
+	struct page *(*cached_page)(struct file *file, uint64_t index);
 	void (*dirty)(struct file *file, uint64_t index);
 	int (*write_back)(struct file *file, uint64_t index, uint64_t count);
 	/* When nobody holds the file any more. */
@@ -94,6 +96,9 @@ static inline bool file_may_write(const struct file *file)
 {
 	return (file->flags & 3) != 0; /* not O_RDONLY */
 }
+
+/* A file without a name, all zero, `size` bytes, for memory that is shared. NULL for want of memory. */
+struct file *file_anonymous(const char *name, uint64_t size);
 
 /* The path of a file for people, as /proc/PID/maps has it; with a NUL, at most `size` bytes. Returns its length. */
 size_t file_path(const struct file *file, char *to, size_t size);
