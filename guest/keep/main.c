@@ -145,7 +145,8 @@ int main(void)
 		return CANNOT_START;
 	}
 	if (!guest_boot()->mapper || !has_fsgsbase()) {
-		say_error("keep: this VM cannot run programs: it lacks a mapper or the FSGSBASE instructions\n");
+		say_error(
+			"keep: this VM cannot run programs: it lacks a mapper or the FSGSBASE instructions\n");
 		return CANNOT_START;
 	}
 	arch_extended_start();

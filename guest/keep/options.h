@@ -6,10 +6,10 @@
 #include "keep.h"
 
 struct keep_options {
-	const char *program;                          /* path in the guest, or a name to look for in PATH */
-	const char *directory;                        /* working directory at the start */
+	const char *program;   /* path in the guest, or a name to look for in PATH */
+	const char *directory; /* working directory at the start */
 	const char *host_name;
-	const char *const *arguments;                 /* argv, ended by NULL */
+	const char *const *arguments; /* argv, ended by NULL */
 	const char *const *environment;
 	size_t argument_count, environment_count;
 	uint32_t user, group;

@@ -76,13 +76,20 @@ struct file {
 	struct inode *inode;           /* held; NULL for what has none (a pipe may have none) */
 	struct directory_entry *entry; /* where it was opened, held; NULL: nowhere */
 	uint64_t position;
-	void *own; /* of the functions */
+	void *own;        /* of the functions */
+	const char *name; /* of a file without an entry, for people; or NULL */
 };
 
 /* A file with one hold, or NULL for want of memory. */
 struct file *file_create(const struct file_functions *functions, unsigned flags, void *own);
 void file_hold(struct file *file);
 void file_drop(struct file *file);
+
+/*
+ * Where lseek(2) leads to with SEEK_SET, SEEK_CUR or SEEK_END, for a file of a size. Errors: -EINVAL. The position is not
+ * changed.
+ */
+int64_t file_seek_to(const struct file *file, int64_t offset, int whence, uint64_t size);
 
 /* Reads into the kernel's memory. Returns how many bytes, fewer only at the end. */
 int64_t file_read_at(struct file *file, void *to, size_t length, uint64_t position);
@@ -107,6 +114,10 @@ size_t file_path(const struct file *file, char *to, size_t size);
  * Opens by path, as open(2) with AT_FDCWD by the current process. Returns 0 and *file, held. Declared here for exec.
  */
 int file_open(const char *path, unsigned flags, unsigned mode, struct file **file);
+/* The same from a directory; and for what was found already. */
+int file_open_from(struct directory_entry *start, const char *path, unsigned flags, unsigned mode,
+		   struct file **file);
+int file_open_entry(struct directory_entry *entry, unsigned flags, struct file **opened);
 /* May the file be executed by the current process? 0 or -EACCES. */
 int file_may_execute(struct file *file);
 

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: ISC */
+/* cache.h - the pages of a file's contents, by index: what a file in memory consists of, or what is at hand of another. */
+#ifndef KEEP_FS_CACHE_H
+#define KEEP_FS_CACHE_H
+
+#include "keep.h"
+#include "mm/pages.h"
+
+/* All zero: empty. A file of one page needs no table. */
+struct cache {
+	struct page *first; /* page 0 */
+	uint64_t *root;     /* the others: tables as of address spaces, an index as the page of an address */
+};
+
+/* The page at an index, not held; NULL if there is none. */
+struct page *cache_find(const struct cache *cache, uint64_t index);
+/* Puts a page there, whose hold the cache takes over. There is none yet. Errors: -ENOMEM, -EFBIG. */
+int cache_put(struct cache *cache, uint64_t index, struct page *page);
+/* Drops the pages from `first` on, `count` of them (or to the end). */
+void cache_drop(struct cache *cache, uint64_t first, uint64_t count);
+/* The first index from `index` on, below `end`, with a page; `end` if there is none. */
+uint64_t cache_next(const struct cache *cache, uint64_t index, uint64_t end);
+void cache_free(struct cache *cache);
+
+#define CACHE_END (UINT64_C(1) << 36)
+
+#endif

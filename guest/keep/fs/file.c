@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: ISC */
+/* file.c - open files: making, holding, opening by path. */
+#include "fs/file.h"
+
+#include "fs/inode.h"
+#include "fs/locks.h"
+#include "fs/path.h"
+#include "task/task.h"
+
+#include <asm/fcntl.h>
+
+struct file *file_create(const struct file_functions *functions, unsigned flags, void *own)
+{
+	struct file *file = malloc(sizeof *file);
+
+	if (file)
+		*file = (struct file){ .count = 1, .flags = flags, .functions = functions, .own = own };
+	return file;
+}
+
+void file_hold(struct file *file)
+{
+	file->count++;
+}
+
+void file_drop(struct file *file)
+{
+	if (--file->count)
+		return;
+	if (file->inode)
+		locks_drop_file(file);
+	if (file->functions->close)
+		file->functions->close(file);
+	if (file->inode)
+		inode_drop(file->inode);
+	if (file->entry)
+		entry_drop(file->entry);
+	free(file);
+}
+
+int64_t file_seek_to(const struct file *file, int64_t offset, int whence, uint64_t size)
+{
+	const int64_t bases[] = { 0, (int64_t)file->position, (int64_t)size };
+	int64_t to;
+
+	if (whence < 0 || (size_t)whence >= COUNT_OF(bases))
+		return -EINVAL;
+	if (__builtin_add_overflow(bases[whence], offset, &to))
+		return -EOVERFLOW;
+	return to < 0 ? -EINVAL : to;
+}
+
+int64_t file_read_at(struct file *file, void *to, size_t length, uint64_t position)
+{
+	struct transfer transfer;
+
+	if (!file->functions->read || (file->inode && inode_is(file->inode, MODE_DIRECTORY)))
+		return -EISDIR;
+	transfer_of_kernel(&transfer, to, length);
+	while (transfer.left) {
+		int64_t result = file->functions->read(file, &transfer, &position);
+
+		if (result < 0)
+			return result;
+		if (!result)
+			break;
+	}
+	return (int64_t)(length - transfer.left);
+}
+
+size_t file_path(const struct file *file, char *to, size_t size)
+{
+	int64_t length;
+
+	if (!file->entry) {
+		guest_snprintf(to, size, "anon:[%s]", file->name ? file->name : "file");
+		return strlen(to);
+	}
+	length = path_of(file->entry, to, size);
+	if (length < 0) {
+		*to = '\0';
+		return 0;
+	}
+	if (file->inode && !file->inode->links && (size_t)length + sizeof " (deleted)" <= size) {
+		memcpy(to + length, " (deleted)", sizeof " (deleted)");
+		length += (int64_t)sizeof " (deleted)" - 1;
+	}
+	return (size_t)length;
+}
+
+int file_may_execute(struct file *file)
+{
+	return file->inode && inode_is(file->inode, MODE_REGULAR) && (file->inode->mode & 0111) ? 0 : -EACCES;
+}
+
+/* ---- opening ---- */
+
+/* What an open file with O_PATH can do: nothing by itself. */
+static int path_status(struct file *file, struct file_status *status)
+{
+	return inode_get_status(file->inode, status);
+}
+
+static const struct file_functions path_functions = { .status = path_status };
+
+static int check_kind(const struct inode *inode, unsigned flags)
+{
+	const bool writes = (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC);
+
+	if (inode_is(inode, MODE_DIRECTORY))
+		return writes ? -EISDIR : 0;
+	if (flags & O_DIRECTORY)
+		return -ENOTDIR;
+	if (inode_is(inode, MODE_LINK))
+		return -ELOOP;
+	return inode_is(inode, MODE_SOCKET) ? -ENXIO : 0;
+}
+
+int file_open_entry(struct directory_entry *entry, unsigned flags, struct file **opened)
+{
+	struct inode *inode = entry->inode;
+	struct file *file;
+	int error = flags & O_PATH
+			    ? ((flags & O_DIRECTORY) && !inode_is(inode, MODE_DIRECTORY) ? -ENOTDIR : 0)
+			    : check_kind(inode, flags);
+
+	if (error)
+		return error;
+	file = file_create(&path_functions,
+			   flags & ~(unsigned)(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC), NULL);
+	if (!file)
+		return -ENOMEM;
+	inode_hold(inode);
+	entry_hold(entry);
+	file->inode = inode;
+	file->entry = entry;
+	if (!(flags & O_PATH))
+		error = inode->functions->open ? inode->functions->open(inode, file) : -ENXIO;
+	if (!error && (flags & O_TRUNC) && inode_is(inode, MODE_REGULAR))
+		error = file->functions->resize ? file->functions->resize(file, 0) : -EINVAL;
+	if (error) {
+		file_drop(file);
+		return error;
+	}
+	*opened = file;
+	return 0;
+}
+
+/* Makes a regular file under a new name, and its entry. */
+static int make_regular(const struct path_last *last, unsigned mode, struct directory_entry **entry)
+{
+	struct inode *directory = last->parent->inode;
+	struct inode *made;
+	int error;
+
+	if (!directory->functions->make)
+		return -EROFS;
+	error = directory->functions->make(
+		directory, last->name, last->length,
+		MODE_REGULAR | (mode & 07777 & ~current_process()->directories->mask), 0, &made);
+	if (error)
+		return error;
+	*entry = entry_create(last->parent, made, last->name, last->length);
+	inode_drop(made);
+	return *entry ? 0 : -ENOMEM;
+}
+
+enum { CHAIN_MOST = 40 };
+
+static int find_or_make(struct directory_entry *start, const char *path, unsigned flags, unsigned mode,
+			unsigned depth, struct directory_entry **entry);
+
+/* The last name is a link, and a file is to be made where it leads to. */
+static int make_through_link(const struct path_last *last, struct inode *link, unsigned flags, unsigned mode,
+			     unsigned depth, struct directory_entry **entry)
+{
+	char *target;
+	int64_t length;
+	int error;
+
+	if (depth == CHAIN_MOST)
+		return -ELOOP;
+	target = malloc(PATH_SIZE + 1);
+	if (!target)
+		return -ENOMEM;
+	length = link->functions->read_link ? link->functions->read_link(link, target, PATH_SIZE) : -EINVAL;
+	error = (int)length;
+	if (length >= 0) {
+		target[length] = '\0';
+		error = find_or_make(last->parent, target, flags, mode, depth + 1, entry);
+	}
+	free(target);
+	return error;
+}
+
+static int take_existing(const struct path_last *last, struct inode *inode, unsigned flags, unsigned mode,
+			 unsigned depth, struct directory_entry **entry)
+{
+	if ((flags & O_CREAT) && (flags & O_EXCL))
+		return -EEXIST;
+	if (inode_is(inode, MODE_LINK) && !(flags & O_NOFOLLOW))
+		return make_through_link(last, inode, flags, mode, depth, entry);
+	*entry = entry_create(last->parent, inode, last->name, last->length);
+	return *entry ? 0 : -ENOMEM;
+}
+
+/* As open(2) with O_CREAT. */
+static int find_or_make(struct directory_entry *start, const char *path, unsigned flags, unsigned mode,
+			unsigned depth, struct directory_entry **entry)
+{
+	struct path_last *last = malloc(sizeof *last);
+	struct inode *inode;
+	int error = last ? path_walk_parent(start, path, last) : -ENOMEM;
+
+	if (error) {
+		free(last);
+		return error;
+	}
+	if (last->is_special || last->wants_directory) {
+		error = -EISDIR;
+	} else {
+		error = path_look_up(last->parent, last->name, last->length, &inode);
+		if (!error) {
+			error = take_existing(last, inode, flags, mode, depth, entry);
+			inode_drop(inode);
+		} else if (error == -ENOENT) {
+			error = make_regular(last, mode, entry);
+		}
+	}
+	entry_drop(last->parent);
+	free(last);
+	return error;
+}
+
+int file_open_from(struct directory_entry *start, const char *path, unsigned flags, unsigned mode,
+		   struct file **file)
+{
+	struct directory_entry *entry;
+	int error;
+
+	if ((flags & O_CREAT) && !(flags & O_PATH))
+		error = find_or_make(start, path, flags, mode, 0, &entry);
+	else
+		error = path_walk(start, path, flags & O_NOFOLLOW ? WALK_NO_FOLLOW : 0, &entry);
+	if (error)
+		return error;
+	error = file_open_entry(entry, flags, file);
+	entry_drop(entry);
+	return error;
+}
+
+int file_open(const char *path, unsigned flags, unsigned mode, struct file **file)
+{
+	return file_open_from(current_process()->directories->current, path, flags, mode, file);
+}

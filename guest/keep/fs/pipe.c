@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: ISC */
+/* pipe.c - a ring of bytes between those who write and those who read. */
+#include "fs/pipe.h"
+
+#include "fs/inode.h"
+#include "task/task.h"
+
+#include <asm/fcntl.h>
+#include <asm/ioctls.h>
+#include <asm/poll.h>
+#include <asm/signal.h>
+
+enum { SIZE = 65536, SIZE_MOST = 1 << 20, ATOMIC = 4096 /* PIPE_BUF */ };
+
+struct pipe {
+	char *bytes;
+	size_t size;         /* a power of two */
+	uint64_t head, tail; /* bytes written and read, ever */
+	unsigned readers, writers;
+	unsigned opened_readers, opened_writers; /* ever: whoever opens a fifo waits for one more */
+	struct waiters waiters;                  /* for anything to change */
+	struct pipe **owner;                     /* of a fifo: where it is to be forgotten */
+	uint64_t number;
+};
+
+static struct pipe *create(void)
+{
+	static uint64_t numbers;
+	struct pipe *pipe = calloc(1, sizeof *pipe);
+
+	if (!pipe)
+		return NULL;
+	pipe->bytes = guest_pages_alloc(SIZE / PAGE_SIZE);
+	if (!pipe->bytes) {
+		free(pipe);
+		return NULL;
+	}
+	pipe->size = SIZE;
+	pipe->number = ++numbers;
+	waiters_init(&pipe->waiters);
+	return pipe;
+}
+
+static void destroy(struct pipe *pipe)
+{
+	if (pipe->owner)
+		*pipe->owner = NULL;
+	guest_pages_free(pipe->bytes, pipe->size / PAGE_SIZE);
+	free(pipe);
+}
+
+static size_t filled(const struct pipe *pipe)
+{
+	return pipe->head - pipe->tail;
+}
+
+static size_t room(const struct pipe *pipe)
+{
+	return pipe->size - filled(pipe);
+}
+
+static struct pipe *pipe_of(const struct file *file)
+{
+	return file->own;
+}
+
+/* ---- reading and writing ---- */
+
+/* Copies at a position of the ring, at most up to its end and back at its start. */
+static int64_t copy_out(struct pipe *pipe, struct transfer *to, size_t length)
+{
+	int64_t done = 0;
+
+	while (length) {
+		const size_t at = pipe->tail & (pipe->size - 1);
+		const size_t part = least(length, pipe->size - at);
+		int64_t copied = transfer_to(to, pipe->bytes + at, part);
+
+		if (copied < 0)
+			return done ? done : copied;
+		pipe->tail += (uint64_t)copied;
+		done += copied;
+		length -= (size_t)copied;
+		if ((size_t)copied < part)
+			break;
+	}
+	return done;
+}
+
+static int64_t copy_in(struct pipe *pipe, struct transfer *from, size_t length)
+{
+	int64_t done = 0;
+
+	while (length) {
+		const size_t at = pipe->head & (pipe->size - 1);
+		const size_t part = least(length, pipe->size - at);
+		int64_t copied = transfer_from(from, pipe->bytes + at, part);
+
+		if (copied < 0)
+			return done ? done : copied;
+		pipe->head += (uint64_t)copied;
+		done += copied;
+		length -= (size_t)copied;
+		if ((size_t)copied < part)
+			break;
+	}
+	return done;
+}
+
+static int wait_for(const struct file *file)
+{
+	if (file->flags & O_NONBLOCK)
+		return -EAGAIN;
+	return wait_on(&pipe_of(file)->waiters, FOREVER, true) == -EINTR ? RESTART_IF_ASKED : 0;
+}
+
+static int64_t pipe_read(struct file *file, struct transfer *to, uint64_t *position)
+{
+	struct pipe *pipe = pipe_of(file);
+	int64_t result;
+
+	(void)position;
+	if (!to->left)
+		return 0;
+	while (!filled(pipe)) {
+		int error = pipe->writers ? wait_for(file) : 0;
+
+		if (error)
+			return error;
+		if (!filled(pipe) && !pipe->writers)
+			return 0;
+	}
+	result = copy_out(pipe, to, least(filled(pipe), to->left));
+	waiters_wake_all(&pipe->waiters, POLLOUT);
+	return result;
+}
+
+static int64_t broken(void)
+{
+	const struct signal_info info = { .number = SIGPIPE, .code = 0x80 /* SI_KERNEL */ };
+
+	signal_task(current_task(), &info);
+	return -EPIPE;
+}
+
+static int64_t pipe_write(struct file *file, struct transfer *from, uint64_t *position)
+{
+	struct pipe *pipe = pipe_of(file);
+	int64_t done = 0;
+
+	(void)position;
+	while (from->left) {
+		const size_t least_room = from->left <= ATOMIC && !done ? from->left : 1;
+		int64_t result;
+
+		if (!pipe->readers)
+			return done ? done : broken();
+		if (room(pipe) < least_room) {
+			result = wait_for(file);
+			if (result)
+				return done ? done : result;
+			continue;
+		}
+		result = copy_in(pipe, from, least(room(pipe), from->left));
+		if (result < 0)
+			return done ? done : result;
+		done += result;
+		waiters_wake_all(&pipe->waiters, POLLIN);
+	}
+	return done;
+}
+
+/* ---- the rest ---- */
+
+static unsigned pipe_poll(struct file *file, struct poll_table *table)
+{
+	struct pipe *pipe = pipe_of(file);
+	unsigned events = 0;
+
+	poll_add(table, &pipe->waiters);
+	if (file_may_read(file)) {
+		events |= filled(pipe) ? POLLIN | POLLRDNORM : 0;
+		events |= pipe->writers ? 0 : POLLHUP;
+	}
+	if (file_may_write(file)) {
+		events |= room(pipe) >= ATOMIC ? POLLOUT | POLLWRNORM : 0;
+		events |= pipe->readers ? 0 : POLLERR;
+	}
+	return events;
+}
+
+static int64_t pipe_control(struct file *file, unsigned request, uint64_t argument)
+{
+	const int32_t count = (int32_t)filled(pipe_of(file));
+
+	return request == FIONREAD ? user_write(argument, &count, sizeof count) : -ENOTTY;
+}
+
+static int pipe_status(struct file *file, struct file_status *status)
+{
+	if (file->inode)
+		return inode_get_status(file->inode, status);
+	*status = (struct file_status){ .device = 2,
+					.inode = pipe_of(file)->number,
+					.mode = MODE_FIFO | 0600,
+					.links = 1,
+					.block_size = PAGE_SIZE };
+	return 0;
+}
+
+static void pipe_close(struct file *file)
+{
+	struct pipe *pipe = pipe_of(file);
+
+	if (!pipe)
+		return;
+	pipe->readers -= file_may_read(file);
+	pipe->writers -= file_may_write(file);
+	waiters_wake_all(&pipe->waiters, POLLHUP | POLLERR);
+	if (!pipe->readers && !pipe->writers)
+		destroy(pipe);
+}
+
+static const struct file_functions pipe_functions = {
+	.read = pipe_read,
+	.write = pipe_write,
+	.poll = pipe_poll,
+	.control = pipe_control,
+	.status = pipe_status,
+	.close = pipe_close,
+};
+
+int pipe_create(unsigned flags, struct file **reader, struct file **writer)
+{
+	struct pipe *pipe = create();
+
+	if (!pipe)
+		return -ENOMEM;
+	*reader = file_create(&pipe_functions, O_RDONLY | flags, pipe);
+	*writer = *reader ? file_create(&pipe_functions, O_WRONLY | flags, pipe) : NULL;
+	if (!*writer) {
+		free(*reader);
+		destroy(pipe);
+		return -ENOMEM;
+	}
+	(*reader)->name = (*writer)->name = "pipe";
+	pipe->readers = pipe->writers = 1;
+	return 0;
+}
+
+int fifo_open(struct pipe **owner, struct file *file)
+{
+	const bool reads = file_may_read(file);
+	const bool writes = file_may_write(file);
+	struct pipe *pipe = *owner ? *owner : create();
+	unsigned seen_readers, seen_writers;
+	int error = 0;
+
+	if (!pipe)
+		return -ENOMEM;
+	*owner = pipe;
+	pipe->owner = owner;
+	if (writes && !reads && (file->flags & O_NONBLOCK) && !pipe->readers) {
+		if (!pipe->writers)
+			destroy(pipe);
+		return -ENXIO;
+	}
+	seen_readers = pipe->opened_readers += reads;
+	seen_writers = pipe->opened_writers += writes;
+	pipe->readers += reads;
+	pipe->writers += writes;
+	file->own = pipe;
+	file->functions = &pipe_functions;
+	waiters_wake_all(&pipe->waiters, 0);
+	if (reads == writes || (file->flags & O_NONBLOCK))
+		return 0;
+	/* The other end may have come and gone meanwhile: that counts. */
+	while (!error && (reads ? !pipe->writers && pipe->opened_writers == seen_writers
+				: !pipe->readers && pipe->opened_readers == seen_readers))
+		error = wait_on(&pipe->waiters, FOREVER, true);
+	return error == -EINTR ? RESTART_IF_ASKED : error;
+}
+
+int64_t pipe_size(const struct file *file)
+{
+	return file->functions == &pipe_functions ? (int64_t)pipe_of(file)->size : -EBADF;
+}
+
+int64_t pipe_resize(struct file *file, uint64_t wanted)
+{
+	struct pipe *pipe;
+	size_t size = PAGE_SIZE;
+	struct transfer transfer;
+	size_t count;
+	char *bytes;
+
+	if (file->functions != &pipe_functions)
+		return -EBADF;
+	pipe = pipe_of(file);
+	while (size < wanted && size < SIZE_MOST)
+		size *= 2;
+	if (size < wanted)
+		return -EPERM;
+	count = filled(pipe);
+	if (size < count)
+		return -EBUSY;
+	bytes = guest_pages_alloc(size / PAGE_SIZE);
+	if (!bytes)
+		return -ENOMEM;
+	transfer_of_kernel(&transfer, bytes, count);
+	(void)copy_out(pipe, &transfer, count);
+	guest_pages_free(pipe->bytes, pipe->size / PAGE_SIZE);
+	pipe->bytes = bytes;
+	pipe->size = size;
+	pipe->tail = 0;
+	pipe->head = count;
+	return (int64_t)size;
+}

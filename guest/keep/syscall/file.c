@@ -1,0 +1,827 @@
+/* SPDX-License-Identifier: ISC */
+/* file.c - system calls on descriptors: opening, reading, writing, seeking, duplicating, control. */
+#include "fs/descriptors.h"
+#include "fs/inode.h"
+#include "fs/locks.h"
+#include "fs/pipe.h"
+#include "syscall/path.h"
+#include "syscall/syscall.h"
+#include "task/task.h"
+
+#include <asm/ioctls.h>
+#include <asm/unistd_64.h>
+#include <linux/fcntl.h>
+
+enum { VECTORS_MOST = 1024, TRANSFER_MOST = 0x7ffff000, COPY_SIZE = 65536 };
+
+/* Flags of open(2) that mean something here; the others are ignored, as Linux does. */
+#define OPEN_FLAGS                                                                                   \
+	(O_ACCMODE | O_CREAT | O_EXCL | O_TRUNC | O_APPEND | O_NONBLOCK | O_DIRECTORY | O_NOFOLLOW | \
+	 O_PATH | O_CLOEXEC)
+#define SETTABLE_FLAGS (O_APPEND | O_NONBLOCK)
+#define TEMPORARY_FILE (__O_TMPFILE | O_DIRECTORY)
+
+/* ---- opening and closing ---- */
+
+static int64_t open_temporary(const uint64_t argument[6], unsigned flags)
+{
+	struct directory_entry *directory;
+	struct file *file;
+	int error;
+
+	if ((flags & O_ACCMODE) == O_RDONLY)
+		return -EINVAL;
+	error = path_find(argument[0], argument[1], 0, &directory);
+	if (error)
+		return error;
+	/* Without a name, it is a file in memory; the host's file systems have none such. */
+	error = strcmp(directory->inode->functions->type, "tmpfs") ? -EOPNOTSUPP : 0;
+	entry_drop(directory);
+	if (error)
+		return error;
+	file = file_anonymous("tmpfile", 0);
+	if (!file)
+		return -ENOMEM;
+	file->flags = flags & (O_ACCMODE | SETTABLE_FLAGS);
+	return descriptor_add(file, 0, flags & O_CLOEXEC);
+}
+
+static int64_t open_at(const uint64_t argument[6])
+{
+	const unsigned flags = (unsigned)argument[2];
+	struct directory_entry *start;
+	struct file *file;
+	char *path;
+	int error;
+
+	if ((flags & TEMPORARY_FILE) == TEMPORARY_FILE)
+		return open_temporary(argument, flags);
+	error = path_copy(argument[1], &path);
+	if (error)
+		return error;
+	error = start_of(*path == '/' ? (uint64_t)AT_FDCWD : argument[0], &start);
+	if (!error) {
+		error = file_open_from(start, path, flags & OPEN_FLAGS, (unsigned)argument[3], &file);
+		entry_drop(start);
+	}
+	free(path);
+	return error ? error : descriptor_add(file, 0, flags & O_CLOEXEC);
+}
+
+static int64_t open_here(const uint64_t argument[6])
+{
+	const uint64_t all[6] = { (uint64_t)AT_FDCWD, argument[0], argument[1], argument[2] };
+
+	return open_at(all);
+}
+
+static int64_t create(const uint64_t argument[6])
+{
+	const uint64_t all[6] = { (uint64_t)AT_FDCWD, argument[0], O_CREAT | O_WRONLY | O_TRUNC,
+				  argument[1] };
+
+	return open_at(all);
+}
+
+static int64_t close_one(const uint64_t argument[6])
+{
+	return descriptor_close(argument[0]);
+}
+
+enum { RANGE_UNSHARE = 2, RANGE_CLOEXEC = 4 };
+
+static int64_t close_range(const uint64_t argument[6])
+{
+	const uint64_t first = (uint32_t)argument[0];
+	const uint64_t last = (uint32_t)argument[1];
+
+	if (first > last || argument[2] & ~(uint64_t)(RANGE_UNSHARE | RANGE_CLOEXEC))
+		return -EINVAL;
+	for (int64_t number = (int64_t)first;
+	     (number = descriptor_next((unsigned)number)) >= 0 && (uint64_t)number <= last; number++) {
+		if (argument[2] & RANGE_CLOEXEC)
+			(void)descriptor_set_flag((uint64_t)number, true);
+		else
+			(void)descriptor_close((uint64_t)number);
+	}
+	return 0;
+}
+
+/* ---- reading and writing ---- */
+
+enum direction { READ, WRITE };
+
+/* The file of a descriptor, held, if it may be read or written. */
+static struct file *file_for(uint64_t descriptor, enum direction direction, int *error)
+{
+	struct file *file = descriptor_file(descriptor);
+
+	*error = -EBADF;
+	if (!file)
+		return NULL;
+	if (direction == READ && (file->inode && inode_is(file->inode, MODE_DIRECTORY)))
+		*error = -EISDIR;
+	else if ((file->flags & O_PATH) || (direction == READ ? !file_may_read(file) : !file_may_write(file)))
+		*error = -EBADF;
+	else if (direction == READ ? !file->functions->read : !file->functions->write)
+		*error = -EINVAL;
+	else
+		return file;
+	file_drop(file);
+	return NULL;
+}
+
+static int64_t transfer_with(struct file *file, enum direction direction, struct transfer *transfer,
+			     uint64_t *position)
+{
+	return direction == READ ? file->functions->read(file, transfer, position)
+				 : file->functions->write(file, transfer, position);
+}
+
+/* position: NULL for the file's own. */
+static int64_t transfer_file(uint64_t descriptor, enum direction direction, struct transfer *transfer,
+			     uint64_t *position)
+{
+	int error;
+	struct file *file = file_for(descriptor, direction, &error);
+	int64_t result;
+
+	if (!file)
+		return error;
+	if (position && !file->functions->seek)
+		result = -ESPIPE;
+	else
+		result = transfer_with(file, direction, transfer, position ? position : &file->position);
+	file_drop(file);
+	return result;
+}
+
+static int64_t transfer_one(const uint64_t argument[6], enum direction direction, uint64_t *position)
+{
+	struct user_vector piece;
+	struct transfer transfer;
+
+	transfer_of_user(&transfer, &piece, argument[1], least(argument[2], TRANSFER_MOST));
+	return transfer_file(argument[0], direction, &transfer, position);
+}
+
+static int64_t read_file(const uint64_t argument[6])
+{
+	return transfer_one(argument, READ, NULL);
+}
+
+static int64_t write_file(const uint64_t argument[6])
+{
+	return transfer_one(argument, WRITE, NULL);
+}
+
+static int64_t read_at(const uint64_t argument[6])
+{
+	uint64_t position = argument[3];
+
+	return (int64_t)position < 0 ? -EINVAL : transfer_one(argument, READ, &position);
+}
+
+static int64_t write_at(const uint64_t argument[6])
+{
+	uint64_t position = argument[3];
+
+	return (int64_t)position < 0 ? -EINVAL : transfer_one(argument, WRITE, &position);
+}
+
+/* Checks a copy of a vector, and cuts it where it is longer than one transfer. */
+static int check_vector(struct user_vector *pieces, size_t count)
+{
+	uint64_t total = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if ((int64_t)pieces[i].length < 0)
+			return -EINVAL;
+		pieces[i].length = least(pieces[i].length, TRANSFER_MOST - total);
+		total += pieces[i].length;
+	}
+	return 0;
+}
+
+static int64_t transfer_vector(const uint64_t argument[6], enum direction direction, uint64_t *position)
+{
+	const uint64_t count = argument[2];
+	struct user_vector *pieces;
+	struct transfer transfer;
+	int64_t result;
+
+	if (count > VECTORS_MOST)
+		return -EINVAL;
+	pieces = malloc((count + 1) * sizeof *pieces);
+	if (!pieces)
+		return -ENOMEM;
+	result = user_read(pieces, argument[1], count * sizeof *pieces);
+	if (!result)
+		result = check_vector(pieces, count);
+	if (!result) {
+		transfer_of_pieces(&transfer, pieces, count);
+		result = transfer_file(argument[0], direction, &transfer, position);
+	}
+	free(pieces);
+	return result;
+}
+
+static int64_t read_vector(const uint64_t argument[6])
+{
+	return transfer_vector(argument, READ, NULL);
+}
+
+static int64_t write_vector(const uint64_t argument[6])
+{
+	return transfer_vector(argument, WRITE, NULL);
+}
+
+static int64_t transfer_vector_at(const uint64_t argument[6], enum direction direction)
+{
+	uint64_t position = argument[3];
+
+	return (int64_t)position < 0 ? -EINVAL : transfer_vector(argument, direction, &position);
+}
+
+static int64_t read_vector_at(const uint64_t argument[6])
+{
+	return transfer_vector_at(argument, READ);
+}
+
+static int64_t write_vector_at(const uint64_t argument[6])
+{
+	return transfer_vector_at(argument, WRITE);
+}
+
+/* With flags (argument 5), of which there are none here; an offset of -1 is the file's own position. */
+static int64_t transfer_vector_2(const uint64_t argument[6], enum direction direction)
+{
+	if (argument[5])
+		return -EOPNOTSUPP;
+	return (int64_t)argument[3] == -1 ? transfer_vector(argument, direction, NULL)
+					  : transfer_vector_at(argument, direction);
+}
+
+static int64_t read_vector_2(const uint64_t argument[6])
+{
+	return transfer_vector_2(argument, READ);
+}
+
+static int64_t write_vector_2(const uint64_t argument[6])
+{
+	return transfer_vector_2(argument, WRITE);
+}
+
+static int64_t seek(const uint64_t argument[6])
+{
+	struct file *file = descriptor_file(argument[0]);
+	int64_t result;
+
+	if (!file)
+		return -EBADF;
+	result = file->flags & O_PATH    ? -EBADF
+		 : file->functions->seek ? file->functions->seek(file, (int64_t)argument[1], (int)argument[2])
+					 : -ESPIPE;
+	file_drop(file);
+	return result;
+}
+
+/* ---- from file to file ---- */
+
+/* Copies through the kernel; positions: NULL for the files' own. Returns how many bytes. */
+static int64_t copy(struct file *from, uint64_t *from_position, struct file *to, uint64_t *to_position,
+		    uint64_t length)
+{
+	char *bytes = guest_pages_alloc(COPY_SIZE / PAGE_SIZE);
+	int64_t done = 0;
+	int64_t result = bytes ? 0 : -ENOMEM;
+
+	while (!result && (uint64_t)done < length) {
+		struct transfer transfer;
+		int64_t count;
+		uint64_t *source = from_position ? from_position : &from->position;
+		const uint64_t begin = *source;
+
+		transfer_of_kernel(&transfer, bytes, least(length - (uint64_t)done, COPY_SIZE));
+		count = from->functions->read(from, &transfer, source);
+		if (count <= 0) {
+			result = count;
+			break;
+		}
+		transfer_of_kernel(&transfer, bytes, (size_t)count);
+		result = to->functions->write(to, &transfer, to_position ? to_position : &to->position);
+		if (result < count && from->functions->seek)
+			*source = begin +
+				  (uint64_t)(result > 0 ? result : 0); /* what was not written was not read */
+		if (result <= 0)
+			break;
+		done += result;
+		result = result < count;
+	}
+	guest_pages_free(bytes, COPY_SIZE / PAGE_SIZE);
+	return done ? done : result < 0 ? result : 0;
+}
+
+static int read_position(uint64_t address, uint64_t *position)
+{
+	if (user_read(position, address, sizeof *position))
+		return -EFAULT;
+	return (int64_t)*position < 0 ? -EINVAL : 0;
+}
+
+/* address: of a position that the program keeps, or 0 for the file's own. */
+static int64_t copy_between(uint64_t in, uint64_t in_address, uint64_t out, uint64_t out_address,
+			    uint64_t length)
+{
+	uint64_t positions[2];
+	int error = 0;
+	struct file *from;
+	struct file *to;
+	int64_t result;
+
+	if (in_address)
+		error = read_position(in_address, &positions[0]);
+	if (!error && out_address)
+		error = read_position(out_address, &positions[1]);
+	from = error ? NULL : file_for(in, READ, &error);
+	to = from ? file_for(out, WRITE, &error) : NULL;
+	if (to) {
+		result = copy(from, in_address ? &positions[0] : NULL, to, out_address ? &positions[1] : NULL,
+			      least(length, TRANSFER_MOST));
+		file_drop(to);
+		file_drop(from);
+		if (result > 0 && in_address && user_write(in_address, &positions[0], sizeof *positions))
+			result = -EFAULT;
+		if (result > 0 && out_address && user_write(out_address, &positions[1], sizeof *positions))
+			result = -EFAULT;
+		return result;
+	}
+	if (from)
+		file_drop(from);
+	return error;
+}
+
+static int64_t send_file(const uint64_t argument[6])
+{
+	return copy_between(argument[1], argument[2], argument[0], 0, argument[3]);
+}
+
+static int64_t copy_file_range(const uint64_t argument[6])
+{
+	if (argument[5])
+		return -EINVAL;
+	return copy_between(argument[0], argument[1], argument[2], argument[3], argument[4]);
+}
+
+/* ---- sizes and disks ---- */
+
+/* What a function of a file does, with the file of a descriptor. */
+static int64_t with_file(uint64_t descriptor, int64_t (*run)(struct file *file, const uint64_t *argument),
+			 const uint64_t *argument)
+{
+	struct file *file = descriptor_file(descriptor);
+	int64_t result;
+
+	if (!file)
+		return -EBADF;
+	result = file->flags & O_PATH ? -EBADF : run(file, argument);
+	file_drop(file);
+	return result;
+}
+
+static int64_t do_sync(struct file *file, const uint64_t *argument)
+{
+	return file->functions->sync ? file->functions->sync(file, argument[0]) : -EINVAL;
+}
+
+static int64_t sync_all(const uint64_t argument[6])
+{
+	return with_file(argument[0], do_sync, &(uint64_t){ 0 });
+}
+
+static int64_t sync_data(const uint64_t argument[6])
+{
+	return with_file(argument[0], do_sync, &(uint64_t){ 1 });
+}
+
+/* Everything that was written is with the host already; what is open for mappings is written when that ends. */
+static int64_t sync_everything(const uint64_t argument[6])
+{
+	(void)argument;
+	for (int64_t number = 0; (number = descriptor_next((unsigned)number)) >= 0; number++) {
+		struct file *file = descriptor_file((uint64_t)number);
+
+		if (file->functions->sync && file_may_write(file))
+			(void)file->functions->sync(file, false);
+		file_drop(file);
+	}
+	return 0;
+}
+
+static int64_t do_resize(struct file *file, const uint64_t *argument)
+{
+	if ((int64_t)argument[1] < 0 || !file_may_write(file) || !file->functions->resize)
+		return -EINVAL;
+	return file->functions->resize(file, argument[1]);
+}
+
+static int64_t resize(const uint64_t argument[6])
+{
+	return with_file(argument[0], do_resize, argument);
+}
+
+static int64_t resize_path(const uint64_t argument[6])
+{
+	struct file *file;
+	char *path;
+	int64_t result;
+
+	if ((int64_t)argument[1] < 0)
+		return -EINVAL;
+	result = path_copy(argument[0], &path);
+	if (result)
+		return result;
+	result = file_open(path, O_WRONLY, 0, &file);
+	free(path);
+	if (result)
+		return result;
+	result = do_resize(file, argument);
+	file_drop(file);
+	return result;
+}
+
+static int64_t do_allocate(struct file *file, const uint64_t *argument)
+{
+	if ((int64_t)argument[2] < 0 || (int64_t)argument[3] <= 0)
+		return -EINVAL;
+	if (!file_may_write(file))
+		return -EBADF;
+	return file->functions->allocate
+		       ? file->functions->allocate(file, (int)argument[1], argument[2], argument[3])
+		       : -ENODEV;
+}
+
+static int64_t allocate(const uint64_t argument[6])
+{
+	return with_file(argument[0], do_allocate, argument);
+}
+
+/* A hint, which changes nothing. */
+static int64_t do_advise(struct file *file, const uint64_t *argument)
+{
+	if (argument[3] > 5)
+		return -EINVAL;
+	return file->functions->seek ? 0 : -ESPIPE;
+}
+
+static int64_t advise(const uint64_t argument[6])
+{
+	return with_file(argument[0], do_advise, argument);
+}
+
+static int64_t do_read_ahead(struct file *file, const uint64_t *argument)
+{
+	(void)argument;
+	return file->functions->page ? 0 : -EINVAL;
+}
+
+static int64_t read_ahead(const uint64_t argument[6])
+{
+	return with_file(argument[0], do_read_ahead, argument);
+}
+
+/* ---- descriptors ---- */
+
+static int64_t duplicate(const uint64_t argument[6])
+{
+	struct file *file = descriptor_file(argument[0]);
+
+	return file ? descriptor_add(file, 0, false) : -EBADF;
+}
+
+static int64_t duplicate_to(const uint64_t argument[6])
+{
+	struct file *file = descriptor_file(argument[0]);
+
+	if (!file)
+		return -EBADF;
+	if ((uint32_t)argument[0] == (uint32_t)argument[1]) {
+		file_drop(file);
+		return (int64_t)(uint32_t)argument[1];
+	}
+	return descriptor_put(file, (unsigned)argument[1], false);
+}
+
+static int64_t duplicate_3(const uint64_t argument[6])
+{
+	struct file *file;
+
+	if ((uint32_t)argument[0] == (uint32_t)argument[1] || argument[2] & ~(uint64_t)O_CLOEXEC)
+		return -EINVAL;
+	file = descriptor_file(argument[0]);
+	return file ? descriptor_put(file, (unsigned)argument[1], argument[2] & O_CLOEXEC) : -EBADF;
+}
+
+/* ---- locks ---- */
+
+/* A program's struct flock as bytes from begin to end. */
+static int to_range(const struct file *file, const struct flock *lock, struct lock_request *request)
+{
+	const int64_t bases[] = { 0, (int64_t)file->position, file->inode ? (int64_t)file->inode->size : 0 };
+	int64_t begin;
+	int64_t end;
+
+	if (lock->l_whence < 0 || (size_t)lock->l_whence >= COUNT_OF(bases))
+		return -EINVAL;
+	if (__builtin_add_overflow(bases[lock->l_whence], lock->l_start, &begin) ||
+	    __builtin_add_overflow(begin, lock->l_len, &end))
+		return -EOVERFLOW;
+	if (lock->l_len < 0) {
+		int64_t swap = begin;
+
+		begin = end;
+		end = swap;
+	}
+	if (begin < 0)
+		return -EINVAL;
+	request->begin = (uint64_t)begin;
+	request->end = lock->l_len ? (uint64_t)end : UINT64_MAX;
+	return 0;
+}
+
+static int64_t tell_obstacle(uint64_t address, struct flock *lock, const struct lock_request *request)
+{
+	struct lock_request found;
+
+	if (lock_find(request, &found)) {
+		lock->l_type = found.exclusive ? F_WRLCK : F_RDLCK;
+		lock->l_whence = 0;
+		lock->l_start = (int64_t)found.begin;
+		lock->l_len = found.end == UINT64_MAX ? 0 : (int64_t)(found.end - found.begin);
+		lock->l_pid = -1;
+	} else {
+		lock->l_type = F_UNLCK;
+	}
+	return user_write(address, lock, sizeof *lock);
+}
+
+/*
+ * Locks of ranges. Those of the process (F_SETLK) never meet another, since there is one process: they are only checked.
+ * Those of open files are kept.
+ */
+static int64_t lock_range(struct file *file, unsigned command, uint64_t address)
+{
+	struct lock_request request = { .kind = LOCK_RANGE, .owner = file };
+	struct flock lock;
+	int error;
+
+	if (user_read(&lock, address, sizeof lock))
+		return -EFAULT;
+	if (!file->inode || lock.l_type < F_RDLCK || lock.l_type > F_UNLCK)
+		return -EINVAL;
+	error = to_range(file, &lock, &request);
+	if (error)
+		return error;
+	request.exclusive = lock.l_type == F_WRLCK;
+	if (command == F_GETLK) {
+		lock.l_type = F_UNLCK;
+		return user_write(address, &lock, sizeof lock);
+	}
+	if (command == F_OFD_GETLK)
+		return tell_obstacle(address, &lock, &request);
+	if ((lock.l_type == F_RDLCK && !file_may_read(file)) ||
+	    (lock.l_type == F_WRLCK && !file_may_write(file)))
+		return -EBADF;
+	if (command == F_SETLK || command == F_SETLKW)
+		return 0;
+	if (lock.l_type == F_UNLCK)
+		return lock_release(&request);
+	error = lock_take(&request, command == F_OFD_SETLKW);
+	return error == -EINTR ? RESTART_IF_ASKED : error;
+}
+
+enum { LOCK_SHARED = 1, LOCK_EXCLUSIVE = 2, LOCK_AT_ONCE = 4, LOCK_NONE = 8 };
+
+static int64_t do_flock(struct file *file, const uint64_t *argument)
+{
+	const unsigned what = (unsigned)argument[1] & ~(unsigned)LOCK_AT_ONCE;
+	const struct lock_request request = { .kind = LOCK_FLOCK,
+					      .owner = file,
+					      .begin = 0,
+					      .end = UINT64_MAX,
+					      .exclusive = what == LOCK_EXCLUSIVE };
+	int error;
+
+	if (!file->inode || (what != LOCK_SHARED && what != LOCK_EXCLUSIVE && what != LOCK_NONE))
+		return -EINVAL;
+	if (what == LOCK_NONE)
+		return lock_release(&request);
+	error = lock_take(&request, !(argument[1] & LOCK_AT_ONCE));
+	return error == -EINTR ? RESTART_IF_ASKED : error;
+}
+
+static int64_t lock_file(const uint64_t argument[6])
+{
+	return with_file(argument[0], do_flock, argument);
+}
+
+/* ---- control ---- */
+
+static int64_t control_file(struct file *file, unsigned command, uint64_t argument, bool *is_known)
+{
+	*is_known = true;
+	switch (command) {
+	case F_GETFL:
+		return file->flags | (file->flags & O_PATH ? 0 : O_LARGEFILE);
+	case F_SETFL:
+		file->flags = (file->flags & ~(unsigned)SETTABLE_FLAGS) |
+			      ((unsigned)argument & SETTABLE_FLAGS);
+		return 0;
+	case F_GETLK:
+	case F_SETLK:
+	case F_SETLKW:
+	case F_OFD_GETLK:
+	case F_OFD_SETLK:
+	case F_OFD_SETLKW:
+		return lock_range(file, command, argument);
+	case F_GETPIPE_SZ:
+		return pipe_size(file);
+	case F_SETPIPE_SZ:
+		return pipe_resize(file, argument);
+	case F_GETOWN:
+	case F_SETOWN: /* whose signals for input nobody sends: O_ASYNC cannot be set */
+		return command == F_GETOWN ? 0 : -EINVAL;
+	case F_GET_SEALS:
+		return -EINVAL;
+	default:
+		*is_known = false;
+		return -EINVAL;
+	}
+}
+
+static int64_t control_descriptor(const uint64_t argument[6])
+{
+	struct file *file = descriptor_file(argument[0]);
+	const unsigned command = (unsigned)argument[1];
+	bool is_known;
+	int64_t result;
+
+	if (!file)
+		return -EBADF;
+	switch (command) {
+	case F_DUPFD:
+	case F_DUPFD_CLOEXEC:
+		if (argument[2] < current_process()->limits[7 /* RLIMIT_NOFILE */].soft)
+			return descriptor_add(file, (unsigned)argument[2], command == F_DUPFD_CLOEXEC);
+		file_drop(file);
+		return -EINVAL;
+	case F_GETFD:
+		result = descriptor_get_flag(argument[0]);
+		break;
+	case F_SETFD:
+		result = descriptor_set_flag(argument[0], argument[2] & FD_CLOEXEC);
+		break;
+	default:
+		result = control_file(file, command, argument[2], &is_known);
+		break;
+	}
+	file_drop(file);
+	return result;
+}
+
+static int64_t set_nonblocking(struct file *file, uint64_t address)
+{
+	int32_t value;
+
+	if (user_read(&value, address, sizeof value))
+		return -EFAULT;
+	file->flags = value ? file->flags | O_NONBLOCK : file->flags & ~(unsigned)O_NONBLOCK;
+	return 0;
+}
+
+static int64_t do_control(struct file *file, const uint64_t *argument)
+{
+	const unsigned request = (unsigned)argument[1];
+	struct file_status status;
+	int32_t count;
+
+	switch (request) {
+	case FIONBIO:
+		return set_nonblocking(file, argument[2]);
+	case FIOCLEX:
+	case FIONCLEX:
+		return descriptor_set_flag(argument[0], request == FIOCLEX);
+	default:
+		break;
+	}
+	if (file->functions->control)
+		return file->functions->control(file, request, argument[2]);
+	if (request != FIONREAD || !file->functions->seek || !file->functions->status)
+		return -ENOTTY;
+	if (file->functions->status(file, &status))
+		return -EIO;
+	count = (int32_t)(status.size > file->position ? status.size - file->position : 0);
+	return user_write(argument[2], &count, sizeof count);
+}
+
+static int64_t control(const uint64_t argument[6])
+{
+	return with_file(argument[0], do_control, argument);
+}
+
+/* ---- files without names ---- */
+
+static int64_t make_pipe(const uint64_t argument[6])
+{
+	const unsigned flags = (unsigned)argument[1];
+	struct file *reader;
+	struct file *writer;
+	int32_t numbers[2];
+	int64_t result;
+
+	if (flags & ~(unsigned)(O_CLOEXEC | O_NONBLOCK))
+		return -EINVAL;
+	result = pipe_create(flags & O_NONBLOCK, &reader, &writer);
+	if (result)
+		return result;
+	result = descriptor_add(reader, 0, flags & O_CLOEXEC);
+	if (result < 0) {
+		file_drop(writer);
+		return result;
+	}
+	numbers[0] = (int32_t)result;
+	result = descriptor_add(writer, 0, flags & O_CLOEXEC);
+	numbers[1] = (int32_t)result;
+	if (result >= 0) {
+		result = user_write(argument[0], numbers, sizeof numbers);
+		if (!result)
+			return 0;
+		(void)descriptor_close((uint64_t)numbers[1]);
+	}
+	(void)descriptor_close((uint64_t)numbers[0]);
+	return result;
+}
+
+static int64_t make_plain_pipe(const uint64_t argument[6])
+{
+	const uint64_t all[6] = { argument[0] };
+
+	return make_pipe(all);
+}
+
+enum { MEMFD_CLOEXEC = 1, MEMFD_NOEXEC = 8, MEMFD_EXEC = 16 };
+
+/* Without seals and huge pages. */
+static int64_t make_memory_file(const uint64_t argument[6])
+{
+	char name[256];
+	struct file *file;
+	int64_t length = user_string(name, argument[0], sizeof name);
+
+	if (length < 0)
+		return length == -ENAMETOOLONG ? -EINVAL : length;
+	if (argument[1] & ~(uint64_t)(MEMFD_CLOEXEC | MEMFD_NOEXEC | MEMFD_EXEC))
+		return -EINVAL;
+	file = file_anonymous("memfd", 0);
+	return file ? descriptor_add(file, 0, argument[1] & MEMFD_CLOEXEC) : -ENOMEM;
+}
+
+const struct system_call_row system_calls_file[] = {
+	{ __NR_open, "open", open_here },
+	{ __NR_openat, "openat", open_at },
+	{ __NR_creat, "creat", create },
+	{ __NR_close, "close", close_one },
+	{ __NR_close_range, "close_range", close_range },
+	{ __NR_read, "read", read_file },
+	{ __NR_write, "write", write_file },
+	{ __NR_pread64, "pread64", read_at },
+	{ __NR_pwrite64, "pwrite64", write_at },
+	{ __NR_readv, "readv", read_vector },
+	{ __NR_writev, "writev", write_vector },
+	{ __NR_preadv, "preadv", read_vector_at },
+	{ __NR_pwritev, "pwritev", write_vector_at },
+	{ __NR_preadv2, "preadv2", read_vector_2 },
+	{ __NR_pwritev2, "pwritev2", write_vector_2 },
+	{ __NR_lseek, "lseek", seek },
+	{ __NR_sendfile, "sendfile", send_file },
+	{ __NR_copy_file_range, "copy_file_range", copy_file_range },
+	{ __NR_fsync, "fsync", sync_all },
+	{ __NR_fdatasync, "fdatasync", sync_data },
+	{ __NR_sync, "sync", sync_everything },
+	{ __NR_syncfs, "syncfs", sync_all },
+	{ __NR_ftruncate, "ftruncate", resize },
+	{ __NR_truncate, "truncate", resize_path },
+	{ __NR_fallocate, "fallocate", allocate },
+	{ __NR_fadvise64, "fadvise64", advise },
+	{ __NR_readahead, "readahead", read_ahead },
+	{ __NR_dup, "dup", duplicate },
+	{ __NR_dup2, "dup2", duplicate_to },
+	{ __NR_dup3, "dup3", duplicate_3 },
+	{ __NR_flock, "flock", lock_file },
+	{ __NR_fcntl, "fcntl", control_descriptor },
+	{ __NR_ioctl, "ioctl", control },
+	{ __NR_pipe, "pipe", make_plain_pipe },
+	{ __NR_pipe2, "pipe2", make_pipe },
+	{ __NR_memfd_create, "memfd_create", make_memory_file },
+	{ 0 },
+};

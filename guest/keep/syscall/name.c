@@ -1,0 +1,915 @@
+/* SPDX-License-Identifier: ISC */
+/* name.c - system calls on names: making, removing, renaming, listing, and what is known of files. */
+#include "fs/descriptors.h"
+#include "syscall/path.h"
+#include "syscall/syscall.h"
+#include "task/task.h"
+
+#include <asm/stat.h>
+#include <asm/statfs.h>
+#include <asm/unistd_64.h>
+#include <linux/fcntl.h>
+#include <linux/stat.h>
+
+enum { ACCESS_EXECUTE = 1, ACCESS_ALL = 7, HERE = AT_FDCWD };
+
+/* The walk that AT_ flags ask for. */
+static unsigned walk_of(uint64_t flags)
+{
+	return (flags & AT_SYMLINK_NOFOLLOW ? WALK_NO_FOLLOW : 0) | (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0);
+}
+
+/* ---- what is known of a file ---- */
+
+static int status_of_entry(struct directory_entry *entry, struct file_status *status)
+{
+	return inode_get_status(entry->inode, status);
+}
+
+static int status_of_descriptor(uint64_t descriptor, struct file_status *status)
+{
+	struct file *file = descriptor_file(descriptor);
+	int error;
+
+	if (!file)
+		return -EBADF;
+	error = file->functions->status ? file->functions->status(file, status) : -EBADF;
+	file_drop(file);
+	return error;
+}
+
+static bool is_empty_path(uint64_t address)
+{
+	char byte;
+
+	return !user_read(&byte, address, 1) && !byte;
+}
+
+static int find_status(uint64_t descriptor, uint64_t path, uint64_t flags, struct file_status *status)
+{
+	struct directory_entry *entry;
+	int error;
+
+	if ((flags & AT_EMPTY_PATH) && (int)descriptor != HERE && (!path || is_empty_path(path)))
+		return status_of_descriptor(descriptor, status);
+	error = path_find(descriptor, path, walk_of(flags), &entry);
+	if (error)
+		return error;
+	error = status_of_entry(entry, status);
+	entry_drop(entry);
+	return error;
+}
+
+/* The kernel's encoding of a device in st_dev. */
+static uint64_t device_of(uint64_t device)
+{
+	const uint64_t major = device >> 8 & 0xfff;
+	const uint64_t minor = device & 0xff;
+
+	return (minor & 0xff) | major << 8;
+}
+
+static int64_t write_status(uint64_t address, const struct file_status *status)
+{
+	const struct stat stat = {
+		.st_dev = device_of(status->device),
+		.st_ino = status->inode,
+		.st_nlink = status->links,
+		.st_mode = status->mode,
+		.st_uid = status->owner,
+		.st_gid = status->group,
+		.st_rdev = status->special,
+		.st_size = (int64_t)status->size,
+		.st_blksize = status->block_size,
+		.st_blocks = (int64_t)status->blocks,
+		.st_atime = (uint64_t)status->accessed[0],
+		.st_atime_nsec = (uint64_t)status->accessed[1],
+		.st_mtime = (uint64_t)status->modified[0],
+		.st_mtime_nsec = (uint64_t)status->modified[1],
+		.st_ctime = (uint64_t)status->changed[0],
+		.st_ctime_nsec = (uint64_t)status->changed[1],
+	};
+
+	return user_write(address, &stat, sizeof stat);
+}
+
+static int64_t status_at(const uint64_t argument[6])
+{
+	struct file_status status;
+	int error;
+
+	if (argument[3] & ~(uint64_t)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT))
+		return -EINVAL;
+	error = find_status(argument[0], argument[1], argument[3], &status);
+	return error ? error : write_status(argument[2], &status);
+}
+
+static int64_t status_path(const uint64_t argument[6])
+{
+	return status_at((const uint64_t[6]){ (uint64_t)HERE, argument[0], argument[1], 0 });
+}
+
+static int64_t status_link(const uint64_t argument[6])
+{
+	return status_at(
+		(const uint64_t[6]){ (uint64_t)HERE, argument[0], argument[1], AT_SYMLINK_NOFOLLOW });
+}
+
+static int64_t status_file(const uint64_t argument[6])
+{
+	struct file_status status;
+	int error = status_of_descriptor(argument[0], &status);
+
+	return error ? error : write_status(argument[1], &status);
+}
+
+static struct statx_timestamp extended_time(const int64_t time[2])
+{
+	return (struct statx_timestamp){ .tv_sec = time[0], .tv_nsec = (uint32_t)time[1] };
+}
+
+static int64_t status_extended(const uint64_t argument[6])
+{
+	struct file_status status;
+	struct statx stat;
+	int error;
+
+	if (argument[2] &
+		    ~(uint64_t)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_STATX_SYNC_TYPE) ||
+	    (argument[2] & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE || (argument[3] & STATX__RESERVED))
+		return -EINVAL;
+	error = find_status(argument[0], argument[1], argument[2], &status);
+	if (error)
+		return error;
+	stat = (struct statx){
+		.stx_mask = STATX_BASIC_STATS | STATX_BTIME,
+		.stx_blksize = status.block_size,
+		.stx_nlink = status.links,
+		.stx_uid = status.owner,
+		.stx_gid = status.group,
+		.stx_mode = (uint16_t)status.mode,
+		.stx_ino = status.inode,
+		.stx_size = status.size,
+		.stx_blocks = status.blocks,
+		.stx_atime = extended_time(status.accessed),
+		.stx_btime = extended_time(status.created),
+		.stx_ctime = extended_time(status.changed),
+		.stx_mtime = extended_time(status.modified),
+		.stx_rdev_major = (uint32_t)(status.special >> 8),
+		.stx_rdev_minor = (uint32_t)(status.special & 0xff),
+		.stx_dev_major = (uint32_t)(status.device >> 8 & 0xfff),
+		.stx_dev_minor = (uint32_t)(status.device & 0xff),
+	};
+	return user_write(argument[4], &stat, sizeof stat);
+}
+
+static int64_t write_volume(uint64_t address, const struct inode *inode)
+{
+	const struct statfs volume = {
+		.f_type = inode ? (long)inode->functions->magic : 0x50495045 /* a pipe's */,
+		.f_bsize = PAGE_SIZE,
+		.f_blocks = (long)pages_total(),
+		.f_bfree = (long)pages_free(),
+		.f_bavail = (long)pages_free(),
+		.f_files = 0,
+		.f_namelen = NAME_MOST,
+		.f_frsize = PAGE_SIZE,
+	};
+
+	return user_write(address, &volume, sizeof volume);
+}
+
+static int64_t volume_of_path(const uint64_t argument[6])
+{
+	struct directory_entry *entry;
+	int64_t result = path_find((uint64_t)HERE, argument[0], 0, &entry);
+
+	if (result)
+		return result;
+	result = write_volume(argument[1], entry->inode);
+	entry_drop(entry);
+	return result;
+}
+
+static int64_t volume_of_file(const uint64_t argument[6])
+{
+	struct file *file = descriptor_file(argument[0]);
+	int64_t result;
+
+	if (!file)
+		return -EBADF;
+	result = write_volume(argument[1], file->inode);
+	file_drop(file);
+	return result;
+}
+
+/* The program is the superuser of its VM, who may do everything but execute what nobody may. */
+static int64_t access_at(const uint64_t argument[6])
+{
+	struct file_status status;
+	int error;
+
+	if (argument[2] & ~(uint64_t)ACCESS_ALL ||
+	    argument[3] & ~(uint64_t)(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+		return -EINVAL;
+	error = find_status(argument[0], argument[1], argument[3], &status);
+	if (error)
+		return error;
+	if ((argument[2] & ACCESS_EXECUTE) && (status.mode & MODE_KIND) != MODE_DIRECTORY &&
+	    !(status.mode & 0111))
+		return -EACCES;
+	return 0;
+}
+
+static int64_t access_path(const uint64_t argument[6])
+{
+	return access_at((const uint64_t[6]){ (uint64_t)HERE, argument[0], argument[1], 0 });
+}
+
+static int64_t access_at_plain(const uint64_t argument[6])
+{
+	return access_at((const uint64_t[6]){ argument[0], argument[1], argument[2], 0 });
+}
+
+/* ---- making ---- */
+
+static int64_t make(uint64_t descriptor, uint64_t path, uint32_t mode, uint64_t special)
+{
+	struct path_last *last = malloc(sizeof *last);
+	struct inode *inode;
+	int error = last ? path_find_parent(descriptor, path, last) : -ENOMEM;
+
+	if (error) {
+		free(last);
+		return error;
+	}
+	if (last->is_special || !path_look_up(last->parent, last->name, last->length, &inode)) {
+		if (!last->is_special)
+			inode_drop(inode);
+		error = -EEXIST;
+	} else if (last->wants_directory && (mode & MODE_KIND) != MODE_DIRECTORY) {
+		error = -ENOENT;
+	} else {
+		const struct inode_functions *functions = last->parent->inode->functions;
+
+		error = functions->make ? functions->make(last->parent->inode, last->name, last->length,
+							  mode & ~current_process()->directories->mask,
+							  special, &inode)
+					: -EPERM;
+		if (!error)
+			inode_drop(inode);
+	}
+	entry_drop(last->parent);
+	free(last);
+	return error;
+}
+
+static int64_t make_directory_at(const uint64_t argument[6])
+{
+	return make(argument[0], argument[1], MODE_DIRECTORY | (argument[2] & 01777), 0);
+}
+
+static int64_t make_directory(const uint64_t argument[6])
+{
+	return make((uint64_t)HERE, argument[0], MODE_DIRECTORY | (argument[1] & 01777), 0);
+}
+
+static int64_t make_node_at(const uint64_t argument[6])
+{
+	uint32_t mode = (uint32_t)argument[2];
+
+	if (!(mode & MODE_KIND))
+		mode |= MODE_REGULAR;
+	switch (mode & MODE_KIND) {
+	case MODE_REGULAR:
+	case MODE_FIFO:
+	case MODE_SOCKET:
+		return make(argument[0], argument[1], mode & (MODE_KIND | 07777), 0);
+	case MODE_CHARACTER:
+	case MODE_BLOCK:
+		return make(argument[0], argument[1], mode & (MODE_KIND | 07777), argument[3]);
+	default:
+		return mode == MODE_DIRECTORY ? -EPERM : -EINVAL;
+	}
+}
+
+static int64_t make_node(const uint64_t argument[6])
+{
+	return make_node_at((const uint64_t[6]){ (uint64_t)HERE, argument[0], argument[1], argument[2] });
+}
+
+/* What a function of the parent directory does with a last name. */
+struct name_work {
+	const char *target;  /* of a symbolic link */
+	struct inode *inode; /* of a link */
+	bool is_directory;   /* to be removed */
+};
+
+static int64_t with_last(uint64_t descriptor, uint64_t path,
+			 int (*run)(const struct path_last *last, const struct name_work *work),
+			 const struct name_work *work)
+{
+	struct path_last *last = malloc(sizeof *last);
+	int error = last ? path_find_parent(descriptor, path, last) : -ENOMEM;
+
+	if (!error) {
+		error = run(last, work);
+		entry_drop(last->parent);
+	}
+	free(last);
+	return error;
+}
+
+static int do_symlink(const struct path_last *last, const struct name_work *work)
+{
+	const struct inode_functions *functions = last->parent->inode->functions;
+
+	if (last->is_special)
+		return -EEXIST;
+	if (last->wants_directory)
+		return -ENOENT;
+	return functions->symlink
+		       ? functions->symlink(last->parent->inode, last->name, last->length, work->target)
+		       : -EPERM;
+}
+
+static int64_t make_symlink_at(const uint64_t argument[6])
+{
+	struct name_work work = { 0 };
+	char *target;
+	int64_t result = path_copy(argument[0], &target);
+
+	if (result)
+		return result;
+	work.target = target;
+	result = *target ? with_last(argument[1], argument[2], do_symlink, &work) : -ENOENT;
+	free(target);
+	return result;
+}
+
+static int64_t make_symlink(const uint64_t argument[6])
+{
+	return make_symlink_at((const uint64_t[6]){ argument[0], (uint64_t)HERE, argument[1] });
+}
+
+static int do_link(const struct path_last *last, const struct name_work *work)
+{
+	struct inode *directory = last->parent->inode;
+
+	if (last->is_special)
+		return -EEXIST;
+	if (inode_is(work->inode, MODE_DIRECTORY))
+		return -EPERM;
+	if (directory->functions != work->inode->functions || directory->device != work->inode->device)
+		return -EXDEV;
+	return directory->functions->link
+		       ? directory->functions->link(directory, last->name, last->length, work->inode)
+		       : -EPERM;
+}
+
+static int64_t link_at(const uint64_t argument[6])
+{
+	struct name_work work = { 0 };
+	struct directory_entry *entry;
+	const uint64_t flags = argument[4];
+	int64_t result;
+
+	if (flags & ~(uint64_t)(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
+		return -EINVAL;
+	result = path_find(argument[0], argument[1],
+			   (flags & AT_SYMLINK_FOLLOW ? 0 : WALK_NO_FOLLOW) |
+				   (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0),
+			   &entry);
+	if (result)
+		return result;
+	work.inode = entry->inode;
+	result = with_last(argument[2], argument[3], do_link, &work);
+	entry_drop(entry);
+	return result;
+}
+
+static int64_t link_path(const uint64_t argument[6])
+{
+	return link_at((const uint64_t[6]){ (uint64_t)HERE, argument[0], (uint64_t)HERE, argument[1], 0 });
+}
+
+/* ---- removing and renaming ---- */
+
+static bool is_mount_point(const struct inode *inode)
+{
+	size_t count;
+	const struct mount *all = mounts(&count);
+
+	for (size_t i = 0; i < count; i++) {
+		if (all[i].root == inode ||
+		    (all[i].at && all[i].at->device == inode->device && all[i].at->number == inode->number))
+			return true;
+	}
+	return false;
+}
+
+static int do_remove(const struct path_last *last, const struct name_work *work)
+{
+	struct inode *directory = last->parent->inode;
+	struct inode *inode;
+	int error;
+
+	if (last->is_special)
+		return !work->is_directory ? -EISDIR
+		       : last->length == 1 ? -EINVAL
+		       : last->length      ? -ENOTEMPTY
+					   : -EBUSY;
+	error = path_look_up(last->parent, last->name, last->length, &inode);
+	if (error)
+		return error;
+	if (is_mount_point(inode))
+		error = -EBUSY;
+	else if (!work->is_directory && last->wants_directory)
+		error = inode_is(inode, MODE_DIRECTORY) ? -EISDIR : -ENOTDIR;
+	else
+		error = directory->functions->remove
+				? directory->functions->remove(directory, last->name, last->length,
+							       work->is_directory)
+				: -EPERM;
+	inode_drop(inode);
+	return error;
+}
+
+static int64_t remove_at(const uint64_t argument[6])
+{
+	const struct name_work work = { .is_directory = argument[2] & AT_REMOVEDIR };
+
+	if (argument[2] & ~(uint64_t)AT_REMOVEDIR)
+		return -EINVAL;
+	return with_last(argument[0], argument[1], do_remove, &work);
+}
+
+static int64_t remove_file(const uint64_t argument[6])
+{
+	return remove_at((const uint64_t[6]){ (uint64_t)HERE, argument[0], 0 });
+}
+
+static int64_t remove_directory(const uint64_t argument[6])
+{
+	return remove_at((const uint64_t[6]){ (uint64_t)HERE, argument[0], AT_REMOVEDIR });
+}
+
+enum { RENAME_FLAGS = 3, RENAME_BOTH = 3 };
+
+static int do_rename(const struct path_last *old, const struct path_last *new, unsigned flags)
+{
+	struct inode *from = old->parent->inode;
+	struct inode *to = new->parent->inode;
+	struct inode *inode;
+	int error;
+
+	if (old->is_special || new->is_special)
+		return -EBUSY;
+	if (from->functions != to->functions || from->device != to->device)
+		return -EXDEV;
+	error = path_look_up(old->parent, old->name, old->length, &inode);
+	if (error)
+		return error;
+	if (is_mount_point(inode))
+		error = -EBUSY;
+	else if ((old->wants_directory || new->wants_directory) && !inode_is(inode, MODE_DIRECTORY))
+		error = -ENOTDIR;
+	else
+		error = from->functions->rename ? from->functions->rename(from, old->name, old->length, to,
+									  new->name, new->length, flags)
+						: -EPERM;
+	inode_drop(inode);
+	return error;
+}
+
+static int64_t rename_at_2(const uint64_t argument[6])
+{
+	struct path_last *last = malloc(2 * sizeof *last);
+	const unsigned flags = (unsigned)argument[4];
+	int error = last ? 0 : -ENOMEM;
+
+	if (flags & ~(unsigned)RENAME_FLAGS || flags == RENAME_BOTH)
+		error = -EINVAL;
+	if (!error)
+		error = path_find_parent(argument[0], argument[1], &last[0]);
+	if (error) {
+		free(last);
+		return error;
+	}
+	error = path_find_parent(argument[2], argument[3], &last[1]);
+	if (!error) {
+		error = do_rename(&last[0], &last[1], flags);
+		entry_drop(last[1].parent);
+	}
+	entry_drop(last[0].parent);
+	free(last);
+	return error;
+}
+
+static int64_t rename_at(const uint64_t argument[6])
+{
+	return rename_at_2((const uint64_t[6]){ argument[0], argument[1], argument[2], argument[3], 0 });
+}
+
+static int64_t rename_path(const uint64_t argument[6])
+{
+	return rename_at_2(
+		(const uint64_t[6]){ (uint64_t)HERE, argument[0], (uint64_t)HERE, argument[1], 0 });
+}
+
+/* ---- links and lists ---- */
+
+static int64_t read_link_at(const uint64_t argument[6])
+{
+	struct directory_entry *entry;
+	char *text;
+	int64_t result;
+
+	if ((int64_t)argument[3] <= 0)
+		return -EINVAL;
+	result = path_find(argument[0], argument[1], WALK_NO_FOLLOW | WALK_EMPTY, &entry);
+	if (result)
+		return result;
+	text = malloc(PATH_SIZE);
+	if (!text)
+		result = -ENOMEM;
+	else if (!inode_is(entry->inode, MODE_LINK) || !entry->inode->functions->read_link)
+		result = -EINVAL;
+	else
+		result =
+			entry->inode->functions->read_link(entry->inode, text, least(PATH_SIZE, argument[3]));
+	if (result > 0 && user_write(argument[2], text, (size_t)result))
+		result = -EFAULT;
+	free(text);
+	entry_drop(entry);
+	return result;
+}
+
+static int64_t read_link(const uint64_t argument[6])
+{
+	return read_link_at((const uint64_t[6]){ (uint64_t)HERE, argument[0], argument[1], argument[2] });
+}
+
+/* Where the records of a list go: the program's memory, or as much as fits. */
+struct list_target {
+	uint64_t at, left;
+	bool is_old; /* getdents(2), whose records are laid out otherwise */
+	int error;
+	bool is_full;
+};
+
+/* The kernel's struct linux_dirent64, and the older one, up to the name. */
+struct record {
+	uint64_t inode;
+	int64_t next;
+	uint16_t length;
+	uint8_t kind;
+} __attribute__((packed));
+struct old_record {
+	uint64_t inode;
+	int64_t next;
+	uint16_t length;
+} __attribute__((packed));
+_Static_assert(sizeof(struct record) == 19 && sizeof(struct old_record) == 18, "as Linux has them");
+
+static bool add_record(void *context, const char *name, size_t length, uint64_t inode, unsigned kind,
+		       uint64_t next)
+{
+	struct list_target *to = context;
+	const size_t head = to->is_old ? sizeof(struct old_record) : sizeof(struct record);
+	/* With the name's NUL, and for the old one the kind as the last byte. */
+	const uint16_t size = (uint16_t)((head + length + 1 + to->is_old + 7) & ~(size_t)7);
+	const struct record record = { inode, (int64_t)next, size, (uint8_t)kind };
+	char rest[16] = { 0 };
+	const size_t padding = size - head - length;
+
+	if (size > to->left) {
+		to->is_full = true;
+		return false;
+	}
+	if (to->is_old)
+		rest[padding - 1] = (char)kind;
+	if (user_write(to->at, &record, head) || user_write(to->at + head, name, length) ||
+	    user_write(to->at + head + length, rest, padding)) {
+		to->error = -EFAULT;
+		return false;
+	}
+	to->at += size;
+	to->left -= size;
+	return true;
+}
+
+static int64_t list(const uint64_t argument[6], bool is_old)
+{
+	struct list_target target = { argument[1], (uint32_t)argument[2], is_old, 0, false };
+	struct file *file = descriptor_file(argument[0]);
+	int64_t error;
+
+	if (!file)
+		return -EBADF;
+	error = file->flags & O_PATH    ? -EBADF
+		: file->functions->list ? file->functions->list(file, add_record, &target)
+					: -ENOTDIR;
+	file_drop(file);
+	if (target.at != argument[1])
+		return (int64_t)(target.at - argument[1]);
+	if (target.error || error)
+		return target.error ? target.error : error;
+	return target.is_full ? -EINVAL : 0;
+}
+
+static int64_t list_names(const uint64_t argument[6])
+{
+	return list(argument, false);
+}
+
+static int64_t list_names_old(const uint64_t argument[6])
+{
+	return list(argument, true);
+}
+
+/* ---- attributes ---- */
+
+/* Runs on an inode found by descriptor and path; with an empty path and AT_EMPTY_PATH, or no path, on the file's own. */
+static int64_t with_inode(uint64_t descriptor, uint64_t path, uint64_t flags,
+			  int (*run)(struct inode *inode, const void *work), const void *work)
+{
+	struct directory_entry *entry;
+	struct file *file;
+	int64_t result;
+
+	if (!path || ((flags & AT_EMPTY_PATH) && is_empty_path(path))) {
+		file = descriptor_file(descriptor);
+		if (!file)
+			return -EBADF;
+		result = file->inode ? run(file->inode, work) : -EINVAL;
+		file_drop(file);
+		return result;
+	}
+	result = path_find(descriptor, path, walk_of(flags), &entry);
+	if (result)
+		return result;
+	result = run(entry->inode, work);
+	entry_drop(entry);
+	return result;
+}
+
+static int do_change_mode(struct inode *inode, const void *work)
+{
+	const uint32_t mode = *(const uint32_t *)work;
+
+	if (inode_is(inode, MODE_LINK))
+		return -EOPNOTSUPP;
+	return inode->functions->change_mode ? inode->functions->change_mode(inode, mode & 07777) : -EPERM;
+}
+
+static int64_t change_mode_at(const uint64_t argument[6])
+{
+	const uint32_t mode = (uint32_t)argument[2];
+
+	return argument[1] ? with_inode(argument[0], argument[1], 0, do_change_mode, &mode) : -EFAULT;
+}
+
+static int64_t change_mode(const uint64_t argument[6])
+{
+	return change_mode_at((const uint64_t[6]){ (uint64_t)HERE, argument[0], argument[1] });
+}
+
+static int64_t change_mode_of_file(const uint64_t argument[6])
+{
+	const uint32_t mode = (uint32_t)argument[1];
+
+	return with_inode(argument[0], 0, 0, do_change_mode, &mode);
+}
+
+struct owner {
+	uint32_t user, group;
+};
+
+static int do_change_owner(struct inode *inode, const void *work)
+{
+	const struct owner *owner = work;
+
+	return inode->functions->change_owner
+		       ? inode->functions->change_owner(inode, owner->user, owner->group)
+		       : -EPERM;
+}
+
+static int64_t change_owner_at(const uint64_t argument[6])
+{
+	const struct owner owner = { (uint32_t)argument[2], (uint32_t)argument[3] };
+
+	if (argument[4] & ~(uint64_t)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+		return -EINVAL;
+	return argument[1] ? with_inode(argument[0], argument[1], argument[4], do_change_owner, &owner)
+			   : -EFAULT;
+}
+
+static int64_t change_owner(const uint64_t argument[6])
+{
+	return change_owner_at(
+		(const uint64_t[6]){ (uint64_t)HERE, argument[0], argument[1], argument[2], 0 });
+}
+
+static int64_t change_owner_of_link(const uint64_t argument[6])
+{
+	return change_owner_at((const uint64_t[6]){ (uint64_t)HERE, argument[0], argument[1], argument[2],
+						    AT_SYMLINK_NOFOLLOW });
+}
+
+static int64_t change_owner_of_file(const uint64_t argument[6])
+{
+	const struct owner owner = { (uint32_t)argument[1], (uint32_t)argument[2] };
+
+	return with_inode(argument[0], 0, 0, do_change_owner, &owner);
+}
+
+static int do_change_times(struct inode *inode, const void *work)
+{
+	return inode->functions->change_times ? inode->functions->change_times(inode, work) : -EPERM;
+}
+
+/* One of utimensat(2)'s two times. */
+static int take_time(const int64_t time[2], int64_t *to)
+{
+	const int64_t now = 0x3fffffff; /* UTIME_NOW, UTIME_OMIT */
+	const int64_t omit = 0x3ffffffe;
+
+	if (time[1] == now)
+		*to = (int64_t)clock_realtime();
+	else if (time[1] == omit)
+		*to = INT64_MIN;
+	else if (time[1] < 0 || time[1] >= 1000000000 ||
+		 __builtin_mul_overflow(time[0], INT64_C(1000000000), to) ||
+		 __builtin_add_overflow(*to, time[1], to))
+		return -EINVAL;
+	return 0;
+}
+
+static int64_t change_times_at(const uint64_t argument[6])
+{
+	struct inode_times times;
+	int64_t given[2][2];
+
+	if (argument[3] & ~(uint64_t)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+		return -EINVAL;
+	times.accessed = times.modified = (int64_t)clock_realtime();
+	if (argument[2]) {
+		if (user_read(given, argument[2], sizeof given))
+			return -EFAULT;
+		if (take_time(given[0], &times.accessed) || take_time(given[1], &times.modified))
+			return -EINVAL;
+	}
+	return with_inode(argument[0], argument[1], argument[3], do_change_times, &times);
+}
+
+/* utime(2) and utimes(2): seconds, with or without microseconds. */
+static int64_t change_times_old(const uint64_t argument[6], size_t words, int64_t scale)
+{
+	struct inode_times times;
+	int64_t given[4];
+
+	times.accessed = times.modified = (int64_t)clock_realtime();
+	if (argument[1]) {
+		if (user_read(given, argument[1], words * sizeof *given))
+			return -EFAULT;
+		times.accessed = given[0] * 1000000000 + (scale ? given[1] * scale : 0);
+		times.modified = given[words / 2] * 1000000000 + (scale ? given[3] * scale : 0);
+	}
+	return argument[0] ? with_inode((uint64_t)HERE, argument[0], 0, do_change_times, &times) : -EFAULT;
+}
+
+static int64_t change_times_seconds(const uint64_t argument[6])
+{
+	return change_times_old(argument, 2, 0);
+}
+
+static int64_t change_times_micro(const uint64_t argument[6])
+{
+	return change_times_old(argument, 4, 1000);
+}
+
+/* ---- where the process is ---- */
+
+static int64_t get_current(const uint64_t argument[6])
+{
+	char *path = malloc(PATH_SIZE);
+	int64_t length =
+		path ? path_of(current_process()->directories->current, path, least(PATH_SIZE, argument[1]))
+		     : -ENOMEM;
+
+	if (length >= 0)
+		length = user_write(argument[0], path, (size_t)length + 1) ? -EFAULT : length + 1;
+	free(path);
+	return length;
+}
+
+static int64_t enter(struct directory_entry *entry, struct directory_entry **place)
+{
+	if (!inode_is(entry->inode, MODE_DIRECTORY)) {
+		entry_drop(entry);
+		return -ENOTDIR;
+	}
+	entry_drop(*place);
+	*place = entry;
+	return 0;
+}
+
+static int64_t change_directory(const uint64_t argument[6])
+{
+	struct directory_entry *entry;
+	int error = path_find((uint64_t)HERE, argument[0], 0, &entry);
+
+	return error ? error : enter(entry, &current_process()->directories->current);
+}
+
+static int64_t change_directory_to_file(const uint64_t argument[6])
+{
+	struct directory_entry *entry;
+	int error = (int)argument[0] == HERE ? -EBADF : start_of(argument[0], &entry);
+
+	return error ? error : enter(entry, &current_process()->directories->current);
+}
+
+static int64_t change_root(const uint64_t argument[6])
+{
+	struct directory_entry *entry;
+	int error = path_find((uint64_t)HERE, argument[0], 0, &entry);
+
+	return error ? error : enter(entry, &current_process()->directories->root);
+}
+
+static int64_t set_mask(const uint64_t argument[6])
+{
+	struct directories *directories = current_process()->directories;
+	const uint32_t old = directories->mask;
+
+	directories->mask = (uint32_t)argument[0] & 0777;
+	return old;
+}
+
+/* No file system here keeps extended attributes. */
+static int64_t no_attributes(const uint64_t argument[6])
+{
+	(void)argument;
+	return -EOPNOTSUPP;
+}
+
+const struct system_call_row system_calls_name[] = {
+	{ __NR_stat, "stat", status_path },
+	{ __NR_lstat, "lstat", status_link },
+	{ __NR_fstat, "fstat", status_file },
+	{ __NR_newfstatat, "newfstatat", status_at },
+	{ __NR_statx, "statx", status_extended },
+	{ __NR_statfs, "statfs", volume_of_path },
+	{ __NR_fstatfs, "fstatfs", volume_of_file },
+	{ __NR_access, "access", access_path },
+	{ __NR_faccessat, "faccessat", access_at_plain },
+	{ __NR_faccessat2, "faccessat2", access_at },
+	{ __NR_mkdir, "mkdir", make_directory },
+	{ __NR_mkdirat, "mkdirat", make_directory_at },
+	{ __NR_mknod, "mknod", make_node },
+	{ __NR_mknodat, "mknodat", make_node_at },
+	{ __NR_symlink, "symlink", make_symlink },
+	{ __NR_symlinkat, "symlinkat", make_symlink_at },
+	{ __NR_link, "link", link_path },
+	{ __NR_linkat, "linkat", link_at },
+	{ __NR_unlink, "unlink", remove_file },
+	{ __NR_unlinkat, "unlinkat", remove_at },
+	{ __NR_rmdir, "rmdir", remove_directory },
+	{ __NR_rename, "rename", rename_path },
+	{ __NR_renameat, "renameat", rename_at },
+	{ __NR_renameat2, "renameat2", rename_at_2 },
+	{ __NR_readlink, "readlink", read_link },
+	{ __NR_readlinkat, "readlinkat", read_link_at },
+	{ __NR_getdents, "getdents", list_names_old },
+	{ __NR_getdents64, "getdents64", list_names },
+	{ __NR_chmod, "chmod", change_mode },
+	{ __NR_fchmod, "fchmod", change_mode_of_file },
+	{ __NR_fchmodat, "fchmodat", change_mode_at },
+	{ __NR_chown, "chown", change_owner },
+	{ __NR_lchown, "lchown", change_owner_of_link },
+	{ __NR_fchown, "fchown", change_owner_of_file },
+	{ __NR_fchownat, "fchownat", change_owner_at },
+	{ __NR_utimensat, "utimensat", change_times_at },
+	{ __NR_utime, "utime", change_times_seconds },
+	{ __NR_utimes, "utimes", change_times_micro },
+	{ __NR_getcwd, "getcwd", get_current },
+	{ __NR_chdir, "chdir", change_directory },
+	{ __NR_fchdir, "fchdir", change_directory_to_file },
+	{ __NR_chroot, "chroot", change_root },
+	{ __NR_umask, "umask", set_mask },
+	{ __NR_getxattr, "getxattr", no_attributes },
+	{ __NR_lgetxattr, "lgetxattr", no_attributes },
+	{ __NR_fgetxattr, "fgetxattr", no_attributes },
+	{ __NR_setxattr, "setxattr", no_attributes },
+	{ __NR_lsetxattr, "lsetxattr", no_attributes },
+	{ __NR_fsetxattr, "fsetxattr", no_attributes },
+	{ __NR_listxattr, "listxattr", no_attributes },
+	{ __NR_llistxattr, "llistxattr", no_attributes },
+	{ __NR_flistxattr, "flistxattr", no_attributes },
+	{ __NR_removexattr, "removexattr", no_attributes },
+	{ __NR_lremovexattr, "lremovexattr", no_attributes },
+	{ __NR_fremovexattr, "fremovexattr", no_attributes },
+	{ 0 },
+};
