@@ -15,6 +15,12 @@ typedef int64_t system_call(const uint64_t argument[6]);
 /* The call of the current task that its registers ask for; answers in them. Counts what is not there. */
 void system_call_run(struct registers *registers);
 
+/*
+ * For a part of a call that is not there, as an operation or a flag: counts it under its name, a constant, instead of
+ * the call's. Returns -ENOSYS, for the call to answer.
+ */
+int system_call_missing(const char *part);
+
 /* Prints the calls that answered ENOSYS, with how often, to the console's error stream. */
 void system_call_report(void);
 
@@ -29,11 +35,16 @@ extern const struct system_call_row
 extern const struct system_call_row system_calls_file[]; /* open, read, write, stat, getdents, rename, ... */
 extern const struct system_call_row
 	system_calls_poll[]; /* poll, select, epoll, eventfd, pipe, timerfd, ... */
-extern const struct system_call_row
-	system_calls_task[]; /* clone, exit, futex, sched_*, getpid, arch_prctl, ... */
-extern const struct system_call_row system_calls_signal[]; /* rt_sigaction, kill, sigaltstack, ... */
-extern const struct system_call_row system_calls_time[];   /* clock_*, nanosleep, timers, itimers */
-extern const struct system_call_row
-	system_calls_system[]; /* uname, sysinfo, getrandom, prlimit, prctl, ... */
+/* clang-format off */
+extern const struct system_call_row system_calls_task[];     /* clone, exit, futex, sched_*, getpid, arch_prctl, ... */
+extern const struct system_call_row system_calls_identity[]; /* getuid, setresgid, getgroups, capget, ... */
+extern const struct system_call_row system_calls_signal[];   /* rt_sigaction, kill, sigaltstack, ... */
+extern const struct system_call_row system_calls_time[];     /* clock_*, nanosleep, times, getrusage, ... */
+extern const struct system_call_row system_calls_timer[];    /* timer_*, setitimer, alarm */
+extern const struct system_call_row system_calls_system[];   /* uname, sysinfo, getrandom, prlimit64, prctl, ... */
+/* clang-format on */
+
+/* The name that uname(2) tells, at most 64 bytes of it. */
+void system_set_host_name(const char *name);
 
 #endif

@@ -72,9 +72,13 @@ static inline void poll_add(struct poll_table *table, struct waiters *waiters)
 
 /* ---- timers ---- */
 
-/* Calls `run` when its time has come, in the kernel, with its lock. run() may set it again; it must not sleep. */
+/*
+ * Calls `run` when its time has come, in the kernel, with its lock. run() may set it again, or free it; it must not
+ * sleep. Timers are in a pairing heap, so that setting one needs no memory.
+ */
 struct timer {
-	struct list link;
+	struct timer *child, *next; /* the first below it, and the next beside it */
+	struct timer **link;        /* who points to it; NULL: not set */
 	uint64_t deadline;
 	void (*run)(struct timer *timer);
 };
@@ -82,6 +86,14 @@ struct timer {
 void timer_init(struct timer *timer, void (*run)(struct timer *timer));
 void timer_set(struct timer *timer, uint64_t deadline); /* in place of the time that it had */
 bool timer_cancel(struct timer *timer);                 /* returns whether it was set */
+static inline bool timer_is_set(const struct timer *timer)
+{
+	return timer->link != NULL;
+}
+
+/* The deadline of the first timer, or FOREVER. Runs those whose deadline has come. */
+uint64_t timers_first(void);
+void timers_run(uint64_t now);
 
 /* Nanoseconds of the monotonic clock, and since 1970. */
 uint64_t clock_monotonic(void);

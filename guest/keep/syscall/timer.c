@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: ISC */
+/* timer.c - system calls of timers that send signals: those of timer_create(2), setitimer(2) and alarm(2). */
+#include "mm/user.h"
+#include "syscall/syscall.h"
+#include "task/clock.h"
+#include "task/task.h"
+
+#include <linux/time.h>
+
+#include <asm/siginfo.h>
+#include <asm/signal.h>
+#include <asm/unistd.h>
+
+enum { TIMERS_MOST = 1024, MICROSECOND = 1000 };
+
+/* A timer with a shorter period fires about that often, and counts what it left out. */
+enum { SHORTEST_PERIOD = 50000 };
+
+/* One of timer_create(2). */
+struct posix_timer {
+	struct list link;
+	struct timer timer;
+	struct process *process;
+	int id;
+	bool realtime;
+	int notify, number, task; /* SIGEV_, the signal, and for SIGEV_THREAD_ID, whose */
+	uint64_t value;           /* sigval */
+	uint64_t interval;
+	int overrun; /* of the last signal that was taken */
+};
+
+struct process_timers {
+	struct process *process;
+	struct timer alarm; /* ITIMER_REAL */
+	uint64_t interval;
+	struct list posix;
+	unsigned count;
+	int next_id;
+};
+
+static struct signal_info info_of(int number, int code)
+{
+	return (struct signal_info){ .number = number, .code = code };
+}
+
+/* The next time on the grid of the period that is not too soon, and how many there were before it. */
+static uint64_t next_time(uint64_t deadline, uint64_t interval, uint64_t *count)
+{
+	const uint64_t soonest = clock_monotonic() + (interval < SHORTEST_PERIOD ? SHORTEST_PERIOD : 0);
+	const uint64_t more = soonest > deadline ? (soonest - deadline) / interval : 0;
+
+	*count = more + 1;
+	return time_add(time_add(deadline, more * interval), interval);
+}
+
+/* ---- of the process ---- */
+
+static void on_alarm(struct timer *timer)
+{
+	struct process_timers *timers = container_of(timer, struct process_timers, alarm);
+	const struct signal_info info = info_of(SIGALRM, SIGNAL_KERNEL);
+	uint64_t count;
+
+	if (timers->interval)
+		timer_set(timer, next_time(timer->deadline, timers->interval, &count));
+	(void)signal_process(timers->process, &info);
+}
+
+/* NULL: no memory. */
+static struct process_timers *timers_of(struct process *process)
+{
+	struct process_timers *timers = process->timers;
+
+	if (timers)
+		return timers;
+	timers = calloc(1, sizeof *timers);
+	if (!timers)
+		return NULL;
+	timers->process = process;
+	timer_init(&timers->alarm, on_alarm);
+	list_init(&timers->posix);
+	process->timers = timers;
+	return timers;
+}
+
+/* Nanoseconds until a timer fires, at least one; 0: it is not set. */
+static uint64_t left_of(const struct timer *timer)
+{
+	const uint64_t now = clock_monotonic();
+
+	if (!timer_is_set(timer))
+		return 0;
+	return timer->deadline > now ? timer->deadline - now : 1;
+}
+
+/* Linux's struct itimerspec, and with microseconds, struct itimerval. */
+struct timer_value {
+	struct time_value interval, value;
+};
+
+static bool take_micro(struct time_value *value)
+{
+	if (value->part < 0 || value->part >= 1000000)
+		return false;
+	value->part *= MICROSECOND;
+	return time_is_valid(value);
+}
+
+/* What is left is rounded up, since zero would say that it is not set. */
+static struct timer_value alarm_value(const struct process_timers *timers)
+{
+	return (struct timer_value){
+		time_of_micro(timers->interval),
+		time_of_micro(time_add(left_of(&timers->alarm), MICROSECOND - 1)),
+	};
+}
+
+static void set_alarm(struct process_timers *timers, uint64_t after, uint64_t interval)
+{
+	timers->interval = interval;
+	if (after)
+		timer_set(&timers->alarm, time_add(clock_monotonic(), after));
+	else
+		timer_cancel(&timers->alarm);
+}
+
+static int check_which(uint64_t which)
+{
+	if ((int)which == ITIMER_VIRTUAL || (int)which == ITIMER_PROF)
+		return system_call_missing("itimer of processor time");
+	return (int)which == ITIMER_REAL ? 0 : -EINVAL;
+}
+
+static int64_t sys_getitimer(const uint64_t argument[6])
+{
+	struct process_timers *timers = timers_of(current_process());
+	struct timer_value value;
+	int error = check_which(argument[0]);
+
+	if (error)
+		return error;
+	if (!timers)
+		return -ENOMEM;
+	value = alarm_value(timers);
+	return user_write(argument[1], &value, sizeof value);
+}
+
+static int64_t sys_setitimer(const uint64_t argument[6])
+{
+	struct process_timers *timers = timers_of(current_process());
+	struct timer_value new = { 0 };
+	struct timer_value old;
+	int error = check_which(argument[0]);
+
+	if (!error && argument[1])
+		error = user_read(&new, argument[1], sizeof new);
+	if (error)
+		return error;
+	if (!take_micro(&new.interval) || !take_micro(&new.value))
+		return -EINVAL;
+	if (!timers)
+		return -ENOMEM;
+	old = alarm_value(timers);
+	set_alarm(timers, time_nanoseconds(&new.value), time_nanoseconds(&new.interval));
+	return argument[2] ? user_write(argument[2], &old, sizeof old) : 0;
+}
+
+static int64_t sys_alarm(const uint64_t argument[6])
+{
+	struct process_timers *timers = timers_of(current_process());
+	uint64_t left;
+
+	if (!timers)
+		return 0;
+	left = left_of(&timers->alarm);
+	set_alarm(timers, (uint32_t)argument[0] * NANOSECONDS, 0);
+	/* To the nearest second, but not to zero. */
+	return left ? (int64_t)most(1, (left + NANOSECONDS / 2) / NANOSECONDS) : 0;
+}
+
+/* ---- of timer_create(2) ---- */
+
+static struct posix_timer *find(struct process *process, int id)
+{
+	struct posix_timer *timer;
+
+	if (!process->timers)
+		return NULL;
+	list_for_each(timer, &process->timers->posix, struct posix_timer, link)
+	{
+		if (timer->id == id)
+			return timer;
+	}
+	return NULL;
+}
+
+void process_timer_delivered(struct process *process, const struct signal_info *info)
+{
+	struct posix_timer *timer = find(process, info->timer.timer);
+
+	if (timer)
+		timer->overrun = info->timer.overrun;
+}
+
+static void send(struct posix_timer *timer, uint64_t count)
+{
+	struct task *task = timer->notify & SIGEV_THREAD_ID ? task_find(timer->task) : NULL;
+	struct signal_queue *queue = task ? &task->signals.queue : &timer->process->signals.queue;
+	struct signal_info info = info_of(timer->number, SIGNAL_TIMER);
+
+	if (timer->notify == SIGEV_NONE || (timer->notify & SIGEV_THREAD_ID && !task))
+		return;
+	count = least(count, INT32_MAX);
+	if (signal_add_overrun(queue, timer->number, timer->id, (int)count))
+		return;
+	info.timer.timer = timer->id;
+	info.timer.overrun = (int)count - 1;
+	info.timer.value = timer->value;
+	if (task)
+		(void)signal_task(task, &info);
+	else
+		(void)signal_process(timer->process, &info);
+}
+
+static void on_expiry(struct timer *expired)
+{
+	struct posix_timer *timer = container_of(expired, struct posix_timer, timer);
+	uint64_t count = 1;
+
+	if (timer->interval)
+		timer_set(expired, next_time(expired->deadline, timer->interval, &count));
+	send(timer, count);
+}
+
+static int check_clock(int clock)
+{
+	switch (clock) {
+	case CLOCK_REALTIME:
+	case CLOCK_MONOTONIC:
+	case CLOCK_BOOTTIME:
+	case CLOCK_TAI:
+		return 0;
+	case CLOCK_PROCESS_CPUTIME_ID:
+	case CLOCK_THREAD_CPUTIME_ID:
+		return system_call_missing("timer of processor time");
+	default:
+		return clock < 0 ? system_call_missing("timer of processor time") : -EINVAL;
+	}
+}
+
+static int take_event(uint64_t from, struct posix_timer *timer)
+{
+	struct sigevent event = { .sigev_signo = SIGALRM, .sigev_notify = SIGEV_SIGNAL };
+	int error = 0;
+
+	event.sigev_value.sival_int = timer->id;
+	if (from)
+		error = user_read(&event, from, sizeof event);
+	if (error)
+		return error;
+	timer->notify = event.sigev_notify;
+	timer->number = event.sigev_signo;
+	memcpy(&timer->value, &event.sigev_value, sizeof timer->value);
+	switch (timer->notify) {
+	case SIGEV_NONE:
+		return 0;
+	case SIGEV_SIGNAL | SIGEV_THREAD_ID:
+		timer->task = event.sigev_notify_thread_id;
+		if (!task_find(timer->task))
+			return -EINVAL;
+		break;
+	case SIGEV_SIGNAL:
+	case SIGEV_THREAD:
+		break;
+	default:
+		return -EINVAL;
+	}
+	return timer->number >= 1 && timer->number <= SIGNALS ? 0 : -EINVAL;
+}
+
+static int new_id(struct process_timers *timers)
+{
+	int id;
+
+	do {
+		id = timers->next_id;
+		timers->next_id = id == INT32_MAX ? 0 : id + 1;
+	} while (find(timers->process, id));
+	return id;
+}
+
+static int64_t sys_timer_create(const uint64_t argument[6])
+{
+	struct process *process = current_process();
+	struct process_timers *timers = timers_of(process);
+	struct posix_timer *timer;
+	int error = check_clock((int)argument[0]);
+
+	if (error)
+		return error;
+	if (!timers || timers->count == TIMERS_MOST)
+		return -EAGAIN;
+	timer = calloc(1, sizeof *timer);
+	if (!timer)
+		return -EAGAIN;
+	timer->process = process;
+	timer->realtime = (int)argument[0] == CLOCK_REALTIME || (int)argument[0] == CLOCK_TAI;
+	timer->id = new_id(timers);
+	timer_init(&timer->timer, on_expiry);
+	error = take_event(argument[1], timer);
+	if (!error)
+		error = user_write(argument[2], &timer->id, sizeof timer->id);
+	if (error) {
+		free(timer);
+		return error;
+	}
+	list_add(&timers->posix, &timer->link);
+	timers->count++;
+	return 0;
+}
+
+static struct timer_value value_of(const struct posix_timer *timer)
+{
+	return (struct timer_value){ time_of(timer->interval), time_of(left_of(&timer->timer)) };
+}
+
+static void set(struct posix_timer *timer, const struct timer_value *value, bool absolute)
+{
+	timer->interval = time_nanoseconds(&value->interval);
+	timer->overrun = 0;
+	if (!value->value.seconds && !value->value.part)
+		timer_cancel(&timer->timer);
+	else
+		timer_set(&timer->timer, absolute ? deadline_at(&value->value, timer->realtime)
+						  : deadline_after(&value->value));
+}
+
+static int64_t sys_timer_settime(const uint64_t argument[6])
+{
+	struct timer_value new, old;
+	struct posix_timer *timer;
+	int error = argument[2] ? user_read(&new, argument[2], sizeof new) : -EINVAL;
+
+	if (error)
+		return error;
+	if (!time_is_valid(&new.value) || !time_is_valid(&new.interval))
+		return -EINVAL;
+	timer = find(current_process(), (int)argument[0]);
+	if (!timer)
+		return -EINVAL;
+	old = value_of(timer);
+	set(timer, &new, argument[1] & TIMER_ABSTIME);
+	return argument[3] ? user_write(argument[3], &old, sizeof old) : 0;
+}
+
+static int64_t sys_timer_gettime(const uint64_t argument[6])
+{
+	const struct posix_timer *timer = find(current_process(), (int)argument[0]);
+	struct timer_value value;
+
+	if (!timer)
+		return -EINVAL;
+	value = value_of(timer);
+	return user_write(argument[1], &value, sizeof value);
+}
+
+static int64_t sys_timer_getoverrun(const uint64_t argument[6])
+{
+	const struct posix_timer *timer = find(current_process(), (int)argument[0]);
+
+	return timer ? timer->overrun : -EINVAL;
+}
+
+static int64_t sys_timer_delete(const uint64_t argument[6])
+{
+	struct posix_timer *timer = find(current_process(), (int)argument[0]);
+
+	if (!timer)
+		return -EINVAL;
+	timer_cancel(&timer->timer);
+	list_remove(&timer->link);
+	timer->process->timers->count--;
+	free(timer);
+	return 0;
+}
+
+const struct system_call_row system_calls_timer[] = {
+	{ __NR_alarm, "alarm", sys_alarm },
+	{ __NR_getitimer, "getitimer", sys_getitimer }, /* ITIMER_REAL only */
+	{ __NR_setitimer, "setitimer", sys_setitimer },
+	{ __NR_timer_create, "timer_create", sys_timer_create }, /* without clocks of processor time */
+	{ __NR_timer_settime, "timer_settime", sys_timer_settime },
+	{ __NR_timer_gettime, "timer_gettime", sys_timer_gettime },
+	{ __NR_timer_getoverrun, "timer_getoverrun", sys_timer_getoverrun },
+	{ __NR_timer_delete, "timer_delete", sys_timer_delete },
+	{ 0 },
+};

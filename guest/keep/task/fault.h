@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: ISC */
+/* fault.h - page faults and exceptions of programs: memory that comes when it is touched, and signals. */
+#ifndef KEEP_TASK_FAULT_H
+#define KEEP_TASK_FAULT_H
+
+struct registers;
+
+void fault_page(struct registers *registers);
+void fault_exception(struct registers *registers);
+
+#endif
