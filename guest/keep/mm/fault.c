@@ -1,234 +1,303 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * fault.c - pages come when they are touched. What is private and of no file comes in blocks, larger ones where it is
- * touched in sequence: each fault costs a signal and a system call of the host on ring3, some 5 us, and blocks of RAM
- * that follow each other are one mapping there.
+ * fault.c - brings a page when it is touched: zeros, a file's page, or a copy of one that was shared. A file's page may
+ * take time: whatever was known of the space before has to be looked at again.
  */
 #include "mm/internal.h"
 
-enum { FIRST_ORDER = 4, AROUND = 16 };
+/* How many of a file's pages a fault maps, if they are at hand: an aligned block around the address. */
+enum { AROUND = 16 };
 
-static int tell(struct space *space, uint64_t address, size_t pages)
+/* As a stack's limit is by default. */
+#define MOST_STACK (UINT64_C(8) << 20)
+
+/* What a fault does may have to be begun again. */
+enum { AGAIN = 1 };
+
+/* ---- the mapping ---- */
+
+static bool may_grow(const struct mapping *stack, uint64_t begin)
 {
-	return arch_tables_changed(space->root, address, pages);
+	const struct mapping *below = stack->previous;
+	const bool guarded = below && below->access && !(below->flags & SPACE_STACK);
+
+	if (!(stack->flags & SPACE_STACK) || begin < ARCH_USER_BEGIN || stack->end - begin > MOST_STACK)
+		return false;
+	if (!space_may_commit(stack->end - begin))
+		return false;
+	return !below || below->end + (guarded ? STACK_GAP : 0) <= begin;
 }
 
-/* ---- zeros ---- */
-
-/* Whether all of a block lies in the mapping, and nothing of it is there. */
-static bool is_vacant(const struct space *space, const struct mapping *mapping, uint64_t begin, uint64_t end)
+/* The mapping at an address; a stack grows to there. */
+static struct mapping *mapping_for(struct space *space, uint64_t address)
 {
-	return begin >= mapping->begin && end <= mapping->end && table_next(space->root, begin, end) == end;
-}
+	struct mapping *mapping = mappings_find(&space->mappings, address);
+	const uint64_t begin = page_floor(address);
 
-/* Tables for all of a range, which has at most one block's size. */
-static bool has_tables(struct space *space, uint64_t begin, uint64_t end)
-{
-	return table_entry(space->root, begin, true) && table_entry(space->root, end - PAGE_SIZE, true);
-}
-
-static void drop_block(struct page *block, unsigned order)
-{
-	for (size_t i = 0; i < (size_t)1 << order; i++)
-		page_drop(&block[i]);
-}
-
-/* The block of an order that an address lies in becomes zeros. Returns -EAGAIN if a smaller one is to be tried. */
-static int zero_block(struct space *space, struct mapping *mapping, uint64_t address, unsigned order)
-{
-	const uint64_t size = (uint64_t)PAGE_SIZE << order;
-	const uint64_t begin = address & ~(size - 1);
-	struct page *block;
-
-	if (!is_vacant(space, mapping, begin, begin + size) || !has_tables(space, begin, begin + size))
-		return order ? -EAGAIN : -ENOMEM;
-	block = pages_alloc(order, PAGES_PROGRAM, true);
-	if (!block)
-		return order ? -EAGAIN : -ENOMEM;
-	for (size_t i = 0; i < (size_t)1 << order; i++)
-		*table_entry(space->root, begin + i * PAGE_SIZE, false) =
-			entry_for(mapping, page_address(&block[i]), false, true);
-	space->resident += (uint64_t)1 << order;
-	mapping->expected = begin + size;
-	if (!tell(space, begin, (size_t)1 << order))
-		return 0;
-	for (size_t i = 0; i < (size_t)1 << order; i++)
-		*table_entry(space->root, begin + i * PAGE_SIZE, false) = 0;
-	space->resident -= (uint64_t)1 << order;
-	drop_block(block, order);
-	return -ENOMEM;
-}
-
-static int fault_zero(struct space *space, struct mapping *mapping, uint64_t address)
-{
-	int result;
-
-	if (address == mapping->expected && mapping->order < PAGES_MAX_ORDER)
-		mapping->order++;
-	else if (address != mapping->expected)
-		mapping->order = FIRST_ORDER;
-	for (unsigned order = mapping->order;; order--) {
-		result = zero_block(space, mapping, address, order);
-		if (result != -EAGAIN)
-			return result;
-	}
-}
-
-/* ---- files ---- */
-
-/* The page is the file's; the table takes over who holds it. */
-static void map_page(struct space *space, const struct mapping *mapping, uint64_t address, struct page *page,
-		     bool is_written)
-{
-	*table_entry(space->root, address, false) = entry_for(mapping, page_address(page), true, is_written);
-	space->resident++;
-}
-
-/* What is at hand of the file behind the page that was needed. Returns how many pages there are in a row. */
-static size_t map_around(struct space *space, const struct mapping *mapping, uint64_t address)
-{
-	struct file *file = mapping->file;
-	size_t count = 1;
-
-	if (!file->functions->cached_page)
-		return count;
-	for (; count < AROUND; count++) {
-		const uint64_t at = address + count * PAGE_SIZE;
-		const uint64_t *entry = at < mapping->end ? table_entry(space->root, at, true) : NULL;
-		struct page *page =
-			entry && !*entry ? file->functions->cached_page(file, file_index(mapping, at)) : NULL;
-
-		if (!page)
-			break;
-		map_page(space, mapping, at, page, false);
-	}
-	return count;
-}
-
-/* A page of its own with the same contents. The old one is dropped, unless there is no memory. */
-static struct page *copy_of(struct page *old)
-{
-	struct page *page = page_alloc(PAGES_PROGRAM, false);
-
-	if (!page)
+	if (!mapping || mapping->begin <= address)
+		return mapping;
+	if (!may_grow(mapping, begin))
 		return NULL;
-	memcpy(page_memory(page), page_memory(old), PAGE_SIZE);
-	page_drop(old);
-	return page;
+	space->size += mapping->begin - begin;
+	if (mapping->flags & SPACE_LOCKED)
+		space->locked += mapping->begin - begin;
+	mapping->begin = begin;
+	mappings_changed(&space->mappings, mapping);
+	space->generation++;
+	return mapping;
 }
 
-static int fault_copy(struct space *space, const struct mapping *mapping, uint64_t address, struct page *page)
+/* As the processor: what may be written or executed may be read, too. */
+static bool allows(const struct mapping *mapping, unsigned access)
 {
-	struct page *copy = copy_of(page);
-
-	if (!copy) {
-		page_drop(page);
-		return -ENOMEM;
-	}
-	*table_entry(space->root, address, false) = entry_for(mapping, page_address(copy), false, true);
-	space->resident++;
-	return tell(space, address, 1);
+	return access == SPACE_READ ? mapping->access : mapping->access & access;
 }
 
-/* The file may have to be read, and while it is the mapping may change: then the access is tried again. */
-static int fault_file(struct space *space, struct mapping *mapping, uint64_t address, unsigned access)
+static bool entry_allows(uint64_t entry, unsigned access)
 {
-	struct file *file = mapping->file;
-	const uint64_t index = file_index(mapping, address);
-	struct page *page = NULL;
-	uint64_t *entry;
-	int error;
+	if (!(entry & TABLE_PRESENT))
+		return false;
+	if (access == SPACE_WRITE)
+		return entry & TABLE_WRITE;
+	return access == SPACE_READ || !(entry & TABLE_NO_EXECUTE);
+}
 
-	file_hold(file);
-	error = file->functions->page(file, index, &page);
-	mapping = mapping_at(space, address);
-	entry = error ? NULL : table_entry(space->root, address, true);
-	if (error || !entry || *entry || !mapping || mapping->file != file ||
-	    file_index(mapping, address) != index) {
-		if (!error)
-			page_drop(page);
-		file_drop(file);
-		return error ? error : entry ? 0 : -ENOMEM;
-	}
-	file_drop(file);
-	if ((access & SPACE_WRITE) && is_private(mapping))
-		return fault_copy(space, mapping, address, page);
-	if ((access & SPACE_WRITE) && file->functions->dirty)
-		file->functions->dirty(file, index);
-	map_page(space, mapping, address, page, access & SPACE_WRITE);
-	return tell(space, address, access & SPACE_WRITE ? 1 : map_around(space, mapping, address));
+static bool is_dirty_tracked(const struct mapping *mapping)
+{
+	return mapping->file->functions->dirty;
 }
 
 /* ---- pages that are there ---- */
 
-/* A write to a page that cannot be written yet: a file's, or one that others have, too. */
-static int fault_write(struct space *space, const struct mapping *mapping, uint64_t address, uint64_t *entry)
+/* Whether the page at one address is to that at another as the addresses are, with the same access. */
+static bool continues(const struct space *space, uint64_t from, uint64_t to)
 {
-	struct page *page = table_page(*entry);
-	const bool is_of_file = *entry & TABLE_OF_FILE;
+	const uint64_t matter = TABLE_WRITE | TABLE_NO_EXECUTE | TABLE_PRESENT;
+	const uint64_t first = table_get(space->root, from);
+	const uint64_t second = table_get(space->root, to);
 
-	if (!is_private(mapping)) {
-		if (mapping->file->functions->dirty)
-			mapping->file->functions->dirty(mapping->file, file_index(mapping, address));
-		*entry |= TABLE_WRITE;
-		return tell(space, address, 1);
-	}
-	if (is_of_file || page->count > 1) {
-		page = copy_of(page);
-		if (!page)
-			return -ENOMEM;
-	}
-	*entry = entry_for(mapping, page_address(page), false, true);
-	return tell(space, address, 1);
+	return (first & matter) == (second & matter) &&
+	       (second & TABLE_ADDRESS) - (first & TABLE_ADDRESS) == page_floor(to) - page_floor(from);
 }
 
-static bool is_allowed(const struct mapping *mapping, unsigned access)
+/*
+ * The tables allow what faulted: the host has been made to forget it, or another vCPU was faster. All that follows in one
+ * piece is told at once.
+ */
+static int tell_again(struct space *space, uint64_t address)
 {
-	/* On x86-64, what can be written or executed can be read. */
-	if (access & SPACE_READ)
-		return mapping->access;
-	return (mapping->access & access) == access;
+	const uint64_t block = address & ~(TABLE_SPAN - 1);
+	uint64_t begin = page_floor(address);
+	uint64_t end = begin + PAGE_SIZE;
+
+	while (begin > block && continues(space, address, begin - PAGE_SIZE))
+		begin -= PAGE_SIZE;
+	while (end < block + TABLE_SPAN && continues(space, address, end))
+		end += PAGE_SIZE;
+	return space_show(space, begin, end, address);
+}
+
+static struct page *copy_of(const struct page *page)
+{
+	struct page *copy = page_alloc(PAGES_PROGRAM, false);
+
+	if (copy)
+		memcpy(page_memory(copy), page_memory(page), PAGE_SIZE);
+	return copy;
+}
+
+/* A private page that may not be written, because others have it too. */
+static int copy_on_write(struct space *space, const struct mapping *mapping, uint64_t address, uint64_t entry)
+{
+	struct page *page = table_page(entry);
+	struct page *copy = page;
+	int error;
+
+	if (page->count > 1)
+		copy = copy_of(page);
+	if (!copy)
+		return -ENOMEM;
+	table_set(space->root, address, entry_for(mapping, copy, true, true));
+	error = space_show(space, address, address + PAGE_SIZE, address);
+	if (copy != page)
+		page_drop(page);
+	return error;
+}
+
+static int write_present(struct space *space, const struct mapping *mapping, uint64_t address, uint64_t entry)
+{
+	if (!(mapping->flags & SPACE_SHARED))
+		return copy_on_write(space, mapping, address, entry);
+	if (is_dirty_tracked(mapping))
+		mapping->file->functions->dirty(mapping->file, file_index(mapping, address));
+	table_set(space->root, address, entry_for(mapping, table_page(entry), false, true));
+	return space_show(space, address, address + PAGE_SIZE, address);
+}
+
+/* ---- pages of files ---- */
+
+/* Takes over the hold of the page. */
+static void set_page(struct space *space, const struct mapping *mapping, uint64_t address, struct page *page,
+		     bool own, bool writable)
+{
+	table_set(space->root, address, entry_for(mapping, page, own, writable));
+	space->resident++;
+}
+
+/* The part of an aligned block around an address that is in the mapping. */
+struct around {
+	uint64_t begin;
+	size_t count;
+};
+
+static struct around around_of(const struct mapping *mapping, uint64_t address)
+{
+	const uint64_t size = AROUND << PAGE_SHIFT;
+	const uint64_t begin = most(address & ~(size - 1), mapping->begin);
+	const uint64_t end = least((address & ~(size - 1)) + size, mapping->end);
+
+	return (struct around){ begin, (end - begin) >> PAGE_SHIFT };
+}
+
+/* Maps what is at hand beside the page that was asked for, for reading. The tables are there. */
+static void map_around(struct space *space, const struct mapping *mapping, const struct around *around)
+{
+	struct file *file = mapping->file;
+	const bool writable = (mapping->flags & SPACE_SHARED) && !is_dirty_tracked(mapping);
+
+	for (size_t i = 0; i < around->count; i++) {
+		const uint64_t at = around->begin + (i << PAGE_SHIFT);
+		struct page *page = table_get(space->root, at)
+					    ? NULL
+					    : file->functions->cached_page(file, file_index(mapping, at));
+
+		if (page)
+			set_page(space, mapping, at, page, false, writable);
+	}
+}
+
+/* Puts in a file's page, of which it takes over the hold. */
+static int put_file_page(struct space *space, const struct mapping *mapping, uint64_t address,
+			 unsigned access, struct page *page)
+{
+	const bool shared = mapping->flags & SPACE_SHARED;
+	struct around around = { address, 1 };
+
+	if (table_reserve(space->root, address)) {
+		page_drop(page);
+		return -ENOMEM;
+	}
+	if (access == SPACE_WRITE && !shared) {
+		struct page *copy = copy_of(page);
+
+		page_drop(page);
+		if (!copy) {
+			table_trim(space->root, address);
+			return -ENOMEM;
+		}
+		set_page(space, mapping, address, copy, true, true);
+		return space_show(space, address, address + PAGE_SIZE, address);
+	}
+	if (shared && access == SPACE_WRITE && is_dirty_tracked(mapping))
+		mapping->file->functions->dirty(mapping->file, file_index(mapping, address));
+	set_page(space, mapping, address, page, false,
+		 shared && (access == SPACE_WRITE || !is_dirty_tracked(mapping)));
+	if (mapping->file->functions->cached_page) {
+		around = around_of(mapping, address);
+		map_around(space, mapping, &around);
+	}
+	return space_show(space, around.begin, around.begin + (around.count << PAGE_SHIFT), address);
+}
+
+static int file_fault(struct space *space, const struct mapping *mapping, uint64_t address, unsigned access)
+{
+	const uint64_t generation = space->generation;
+	struct file *file = mapping->file;
+	struct page *page;
+	int error;
+
+	file_hold(file);
+	error = file->functions->page(file, file_index(mapping, address), &page);
+	/* What it was asked for may be gone, or be there already. */
+	if (space->generation != generation || table_get(space->root, address)) {
+		if (!error)
+			page_drop(page);
+		error = AGAIN;
+	} else if (!error) {
+		error = put_file_page(space, mapping, address, access, page);
+	}
+	file_drop(file);
+	return error;
+}
+
+/* ---- all of it ---- */
+
+static int try_fault(struct space *space, uint64_t address, unsigned access)
+{
+	struct mapping *mapping;
+	uint64_t entry;
+
+	if (address >= ARCH_USER_END)
+		return -EFAULT;
+	mapping = mapping_for(space, address);
+	if (!mapping)
+		return -EFAULT;
+	if (!allows(mapping, access))
+		return -EACCES;
+	entry = table_get(space->root, address);
+	if (entry_allows(entry, access))
+		return tell_again(space, address);
+	if (entry)
+		return write_present(space, mapping, page_floor(address), entry);
+	if (mapping->file)
+		return file_fault(space, mapping, page_floor(address), access);
+	return cluster_fault(space, mapping, address);
 }
 
 int space_fault(struct space *space, uint64_t address, unsigned access)
 {
-	struct mapping *mapping;
-	uint64_t *entry;
+	int error;
 
-	address = page_floor(address);
-	mapping = address < ARCH_USER_END ? mapping_at(space, address) : NULL;
-	if (!mapping)
-		return -EFAULT;
-	if (!is_allowed(mapping, access))
-		return -EACCES;
-	entry = table_entry(space->root, address, false);
-	if (entry && table_has_page(*entry)) {
-		if ((access & SPACE_WRITE) && !(*entry & TABLE_WRITE))
-			return fault_write(space, mapping, address, entry);
-		return tell(space, address, 1); /* another vCPU was here first */
-	}
-	if (mapping->file)
-		return fault_file(space, mapping, address, access);
-	return fault_zero(space, mapping, address);
-}
-
-/* What may be done with a page as it is. */
-static bool is_ready(uint64_t entry, unsigned access)
-{
-	return (entry & TABLE_PRESENT) && (!(access & SPACE_WRITE) || (entry & TABLE_WRITE));
+	do
+		error = try_fault(space, address, access);
+	while (error == AGAIN);
+	return error;
 }
 
 void *space_memory(struct space *space, uint64_t address, unsigned access, int *error)
 {
-	*error = 0;
-	if (address >= ARCH_USER_END)
-		*error = -EFAULT;
-	while (!*error) {
-		const uint64_t *entry = table_entry(space->root, address, false);
+	uint64_t entry;
 
-		if (entry && is_ready(*entry, access))
-			return (char *)page_memory(table_page(*entry)) + address % PAGE_SIZE;
-		*error = space_fault(space, address, access);
+	if (address >= ARCH_USER_END) {
+		*error = -EFAULT;
+		return NULL;
 	}
-	return NULL;
+	while (!entry_allows(entry = table_get(space->root, address), access)) {
+		*error = space_fault(space, address, access);
+		if (*error)
+			return NULL;
+	}
+	return (char *)page_memory(table_page(entry)) + (address & ~PAGE_MASK);
+}
+
+int space_populate(struct space *space, uint64_t begin, uint64_t end)
+{
+	int error = 0;
+
+	for (uint64_t at = begin; at < end && !error; at += PAGE_SIZE) {
+		struct mapping *mapping = space_at(space, at);
+		unsigned access = SPACE_READ;
+
+		if (!mapping)
+			return -ENOMEM;
+		if ((mapping->access & SPACE_WRITE) && !(mapping->flags & SPACE_SHARED))
+			access = SPACE_WRITE;
+		if (entry_allows(table_get(space->root, at), access))
+			continue;
+		/* All of it is wanted: as large as it goes. */
+		mapping->touched_end = at;
+		mapping->order = PAGES_MAX_ORDER;
+		error = space_fault(space, at, access);
+	}
+	return error;
 }

@@ -1,164 +1,284 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * pages.c - a buddy allocator (Knowlton 1965; as Linux' mm/page_alloc.c has it) over memory of which only what was ever
- * used is touched: `fresh` is where the rest begins. The host gives that zeroed, page by page, when it is touched.
+ * pages.c - the allocator of pages: buddies, by the number of the guest-physical page, in a free list for each order.
+ *
+ * Memory comes into the lists in large blocks, in order, when they have nothing that fits; what lies behind is fresh:
+ * nobody has touched it, nor its entries in the array of pages, and so the host has not spent anything on it either.
+ * Blocks known to be zero are joined with such blocks only, until there is need for larger ones.
+ *
+ * The lock is there for the SDK, which allocates stacks and the heap's pages outside the kernel's lock, too.
  */
 #include "mm/pages.h"
 
-enum { NO_ORDER = PAGES_MAX_ORDER + 1 };
+#include <postern/crossing.h>
 
-enum page_flags {
-	PAGE_FREE = 1, /* the first of a free block */
-	PAGE_ZERO = 2, /* of a free page: it was never used, and is zero */
-};
+enum { PAGE_FREE = 1, PAGE_ZERO = 2 }; /* flags: a free block begins here; it is zero */
+enum { LEAST_RESERVE = 32, MOST_RESERVE = 1024, RESERVE_SHIFT = 7 };
 
-static struct {
-	char *memory;       /* page 0 */
-	struct page *pages; /* one for each */
-	size_t count;
-	size_t fresh; /* pages from here on were never used, and are in no list */
-	size_t free;  /* with those */
-	size_t reserve;
-	struct list lists[PAGES_MAX_ORDER + 1];
-} all;
+_Static_assert(sizeof(struct page) == 24, "0.6% of memory");
+
+static struct guest_lock lock; /* of what follows, and of free pages' entries */
+static struct page *pages;     /* one for each page that was handed over, the array's own included */
+static char *memory;
+static uint64_t base;   /* the number of the first page */
+static size_t handed;   /* pages that were handed over */
+static size_t own;      /* of these, for the array */
+static size_t fresh;    /* pages from this index on have never been in a list */
+static size_t free_now; /* in lists, and fresh */
+static size_t reserve;
+static struct list blocks[PAGES_MAX_ORDER + 1];
 
 static size_t index_of(const struct page *page)
 {
-	return (size_t)(page - all.pages);
+	return (size_t)(page - pages);
 }
 
-void pages_start(void *memory, size_t count)
+void *page_memory(const struct page *page)
 {
-	const size_t own = (count * sizeof(struct page) + PAGE_SIZE - 1) / PAGE_SIZE;
-
-	KEEP_ASSERT(!all.memory && count > own);
-	for (unsigned order = 0; order <= PAGES_MAX_ORDER; order++)
-		list_init(&all.lists[order]);
-	all.pages = memory;
-	all.memory = memory;
-	all.count = count;
-	all.fresh = own;
-	all.free = count - own;
-	all.reserve = least(all.free / 32, 1024);
+	return memory + (index_of(page) << PAGE_SHIFT);
 }
 
-/* ---- free blocks ---- */
-
-static void put(size_t index, unsigned order)
+uint64_t page_address(const struct page *page)
 {
-	struct page *page = &all.pages[index];
+	return (base + index_of(page)) << PAGE_SHIFT;
+}
 
-	page->flags |= PAGE_FREE;
+struct page *page_at(uint64_t address)
+{
+	return &pages[(address >> PAGE_SHIFT) - base];
+}
+
+size_t pages_total(void)
+{
+	return handed - own;
+}
+
+size_t pages_free(void)
+{
+	return __atomic_load_n(&free_now, __ATOMIC_RELAXED);
+}
+
+/* ---- blocks; the lock is held ---- */
+
+static void put_block(struct page *page, unsigned order, unsigned zero)
+{
 	page->order = (uint16_t)order;
-	list_add_behind(&all.lists[order], &page->link);
+	page->flags = (uint16_t)(PAGE_FREE | zero);
+	/* What was used last is likely to be in the caches, and the host has memory there already. */
+	if (zero)
+		list_add(&blocks[order], &page->link);
+	else
+		list_add_behind(&blocks[order], &page->link);
 }
 
-static void take_out(struct page *page)
+static void take_block(struct page *page)
 {
-	page->flags &= (uint16_t)~PAGE_FREE;
 	list_remove(&page->link);
+	page->flags = 0;
 }
 
-/* Gives a block back, joined with its buddies as long as they are free. */
-static void give(size_t index, unsigned order)
+/* The other half of the block that this one is a half of, if that is free; else NULL. */
+static struct page *free_buddy(const struct page *page, unsigned order)
 {
-	while (order < PAGES_MAX_ORDER) {
-		const size_t buddy = index ^ ((size_t)1 << order);
-		struct page *page = &all.pages[buddy];
+	const uint64_t number = (base + index_of(page)) ^ (UINT64_C(1) << order);
+	struct page *buddy;
 
-		if (buddy >= all.fresh || !(page->flags & PAGE_FREE) || page->order != order)
-			break;
-		take_out(page);
-		index &= ~((size_t)1 << order);
-		order++;
-	}
-	put(index, order);
+	if (order == PAGES_MAX_ORDER || number < base + own || number >= base + fresh)
+		return NULL;
+	buddy = &pages[number - base];
+	return (buddy->flags & PAGE_FREE) && buddy->order == order ? buddy : NULL;
 }
 
-/* The largest order of a block that begins at an index, and ends at `end` at the latest. */
-static unsigned order_between(size_t index, size_t end)
+static void give_block(struct page *page, unsigned order, unsigned zero)
+{
+	struct page *buddy = free_buddy(page, order);
+
+	while (buddy && (buddy->flags & PAGE_ZERO) == zero) {
+		take_block(buddy);
+		if (buddy < page)
+			page = buddy;
+		buddy = free_buddy(page, ++order);
+	}
+	put_block(page, order, zero);
+}
+
+/* The order of the largest block that may begin at an index, within so many pages. */
+static unsigned order_at(size_t index, size_t count)
 {
 	unsigned order = 0;
 
-	while (order < PAGES_MAX_ORDER && index % ((size_t)2 << order) == 0 &&
-	       index + ((size_t)2 << order) <= end)
+	while (order < PAGES_MAX_ORDER && ((base + index) >> order & 1) == 0 &&
+	       (UINT64_C(2) << order) <= count)
 		order++;
 	return order;
 }
 
-static void give_run(size_t index, size_t end)
+static void give_run(size_t index, size_t count)
 {
-	while (index < end) {
-		unsigned order = order_between(index, end);
+	free_now += count;
+	while (count) {
+		unsigned order = order_at(index, count);
 
-		give(index, order);
+		give_block(&pages[index], order, 0);
 		index += (size_t)1 << order;
+		count -= (size_t)1 << order;
 	}
 }
 
-/* Takes a block that was used before; its rest stays free. */
-static struct page *take_used(unsigned order)
+/* Puts the next block of fresh memory into the lists. Returns false at its end. */
+static bool add_fresh(void)
 {
-	for (unsigned larger = order; larger <= PAGES_MAX_ORDER; larger++) {
-		struct page *page;
+	const size_t at = fresh;
+	const unsigned order = order_at(at, handed - at);
 
-		if (list_is_empty(&all.lists[larger]))
-			continue;
-		page = list_first(&all.lists[larger], struct page, link);
-		take_out(page);
-		while (larger > order) {
-			larger--;
-			put(index_of(page) + ((size_t)1 << larger), larger);
-		}
-		return page;
+	if (at == handed)
+		return false;
+	fresh += (size_t)1 << order;
+	give_block(&pages[at], order, PAGE_ZERO);
+	return true;
+}
+
+static struct page *find_block(unsigned order)
+{
+	for (; order <= PAGES_MAX_ORDER; order++) {
+		if (!list_is_empty(&blocks[order]))
+			return list_first(&blocks[order], struct page, link);
 	}
 	return NULL;
 }
 
-/* Takes pages that were never used, from a multiple of `align` on. */
-static struct page *take_fresh(size_t count, size_t align)
+/* Joins blocks that are zero with such that are not. Returns whether there were any. */
+static bool join_all(void)
 {
-	const size_t index = (all.fresh + align - 1) & ~(align - 1);
-	const size_t before = all.fresh;
+	bool joined = false;
 
-	if (index > all.count || count > all.count - index)
-		return NULL;
-	all.fresh = index + count;
-	for (size_t i = before; i < all.fresh; i++) {
-		list_init(&all.pages[i].link);
-		all.pages[i].flags = PAGE_ZERO;
+	for (unsigned order = 0; order < PAGES_MAX_ORDER; order++) {
+		struct list left = { &left, &left };
+
+		while (!list_is_empty(&blocks[order])) {
+			struct page *page = list_first(&blocks[order], struct page, link);
+			struct page *buddy = free_buddy(page, order);
+
+			list_remove(&page->link);
+			if (!buddy) {
+				list_add(&left, &page->link);
+				continue;
+			}
+			take_block(page);
+			take_block(buddy);
+			put_block(page < buddy ? page : buddy, order + 1, 0);
+			joined = true;
+		}
+		while (!list_is_empty(&left)) {
+			struct page *page = list_first(&left, struct page, link);
+
+			list_remove(&page->link);
+			put_block(page, order, page->flags & PAGE_ZERO);
+		}
 	}
-	give_run(before, index);
-	return &all.pages[index];
+	return joined;
 }
 
-/* Pages leave the allocator. */
-static struct page *hand_out(struct page *page, size_t count, bool zero)
+/* ---- allocation; the lock is held ---- */
+
+/* Halves a free block, whose upper halves stay free, until it is as small as it should be. */
+static unsigned take_part(struct page *page, unsigned order)
 {
-	all.free -= count;
-	for (size_t i = 0; i < count; i++) {
-		if (zero && !(page[i].flags & PAGE_ZERO))
-			memset(page_memory(&page[i]), 0, PAGE_SIZE);
-		page[i].flags = 0;
-		page[i].count = 1;
+	const unsigned zero = page->flags & PAGE_ZERO;
+	unsigned at = page->order;
+
+	take_block(page);
+	while (at > order) {
+		at--;
+		put_block(page + ((size_t)1 << at), at, zero);
 	}
-	return page;
+	return zero;
 }
 
-struct page *pages_alloc(unsigned order, enum pages_use use, bool zero)
+static struct page *allocate(unsigned order, enum pages_use use, unsigned *zero)
 {
 	const size_t count = (size_t)1 << order;
 	struct page *page;
 
-	if (order > PAGES_MAX_ORDER || all.free < count + (use == PAGES_PROGRAM ? all.reserve : 0))
+	if (free_now < count + (use == PAGES_PROGRAM ? reserve : 0))
 		return NULL;
-	page = take_used(order);
+	while (!(page = find_block(order)) && add_fresh())
+		;
+	/* Programs take smaller blocks then. */
+	if (!page && use == PAGES_KERNEL && join_all())
+		page = find_block(order);
 	if (!page)
-		page = take_fresh(count, count);
-	return page ? hand_out(page, count, zero) : NULL;
+		return NULL;
+	*zero = take_part(page, order);
+	free_now -= count;
+	return page;
 }
 
-/* ---- single pages ---- */
+static void hold_all(struct page *page, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		KEEP_ASSERT(!page[i].count && !page[i].flags);
+		page[i].count = 1;
+	}
+}
+
+/* How many whole blocks of the largest order are free from an index on, at most `most`. */
+static size_t free_blocks_at(size_t index, size_t most)
+{
+	const size_t step = (size_t)1 << PAGES_MAX_ORDER;
+	size_t count = 0;
+
+	while (count < most && index + step <= handed) {
+		/* What is fresh comes into the lists in such blocks, from the first that is aligned on. */
+		while (index >= fresh)
+			add_fresh();
+		if (!(pages[index].flags & PAGE_FREE) || pages[index].order != PAGES_MAX_ORDER)
+			break;
+		count++;
+		index += step;
+	}
+	return count;
+}
+
+/* More pages that follow each other than there are in a block. */
+static struct page *allocate_run(size_t count)
+{
+	const size_t step = (size_t)1 << PAGES_MAX_ORDER;
+	const size_t needed = (count + step - 1) / step;
+	size_t index = (step - (base + own) % step) % step + own;
+
+	while (index < handed && handed - index >= needed * step) {
+		size_t found = free_blocks_at(index, needed);
+
+		if (found < needed) {
+			index += (found + 1) * step;
+			continue;
+		}
+		for (size_t i = 0; i < needed; i++)
+			take_block(&pages[index + i * step]);
+		free_now -= needed * step;
+		give_run(index + count, needed * step - count);
+		return &pages[index];
+	}
+	return NULL;
+}
+
+/* ---- the interface ---- */
+
+struct page *pages_alloc(unsigned order, enum pages_use use, bool zero)
+{
+	unsigned is_zero = 0;
+	struct page *page;
+
+	guest_lock(&lock);
+	page = allocate(order, use, &is_zero);
+	if (page)
+		hold_all(page, (size_t)1 << order);
+	guest_unlock(&lock);
+	if (page && zero && !is_zero)
+		memset(page_memory(page), 0, (size_t)PAGE_SIZE << order);
+	return page;
+}
 
 struct page *page_alloc(enum pages_use use, bool zero)
 {
@@ -167,78 +287,88 @@ struct page *page_alloc(enum pages_use use, bool zero)
 
 void page_hold(struct page *page)
 {
+	KEEP_ASSERT(page->count);
 	page->count++;
+}
+
+void pages_drop(struct page *page, size_t count)
+{
+	size_t begin = 0;
+
+	guest_lock(&lock);
+	for (size_t i = 0; i < count; i++) {
+		KEEP_ASSERT(page[i].count);
+		if (--page[i].count == 0)
+			continue;
+		give_run(index_of(page) + begin, i - begin);
+		begin = i + 1;
+	}
+	give_run(index_of(page) + begin, count - begin);
+	guest_unlock(&lock);
 }
 
 void page_drop(struct page *page)
 {
-	KEEP_ASSERT(page->count > 0);
-	if (--page->count)
-		return;
-	all.free++;
-	give(index_of(page), 0);
+	KEEP_ASSERT(page->count);
+	if (page->count > 1)
+		page->count--;
+	else
+		pages_drop(page, 1);
 }
 
-void *page_memory(const struct page *page)
+void pages_start(void *begin, size_t count)
 {
-	return all.memory + index_of(page) * PAGE_SIZE;
+	KEEP_ASSERT(!pages);
+	pages = begin;
+	memory = begin;
+	base = postern_address(begin) >> PAGE_SHIFT;
+	handed = count;
+	own = (count * sizeof *pages + PAGE_SIZE - 1) >> PAGE_SHIFT;
+	fresh = own;
+	free_now = handed - own;
+	reserve = least(most(free_now >> RESERVE_SHIFT, LEAST_RESERVE), MOST_RESERVE);
+	for (unsigned order = 0; order <= PAGES_MAX_ORDER; order++)
+		list_init(&blocks[order]);
 }
 
-uint64_t page_address(const struct page *page)
-{
-	return postern_address(page_memory(page));
-}
-
-struct page *page_at(uint64_t address)
-{
-	const size_t index = (size_t)((char *)guest_pointer(address) - all.memory) / PAGE_SIZE;
-
-	KEEP_ASSERT(index < all.fresh);
-	return &all.pages[index];
-}
-
-size_t pages_total(void)
-{
-	return all.count;
-}
-
-size_t pages_free(void)
-{
-	return all.free;
-}
-
-/* ---- for the SDK, whose heap and stacks come from here ---- */
+/* ---- the SDK's ---- */
 
 void *guest_pages_alloc(size_t count)
 {
-	unsigned order = 0;
 	struct page *page = NULL;
+	unsigned order = 0;
+	unsigned zero;
 
-	while (order < NO_ORDER && (size_t)1 << order < count)
-		order++;
-	if (!count || count > all.free)
+	if (!count)
 		return NULL;
-	if (order < NO_ORDER)
-		page = take_used(order);
+	while (order < PAGES_MAX_ORDER && (size_t)1 << order < count)
+		order++;
+	guest_lock(&lock);
+	if (count > (size_t)1 << PAGES_MAX_ORDER) {
+		page = allocate_run(count);
+	} else {
+		page = allocate(order, PAGES_KERNEL, &zero);
+		if (page)
+			give_run(index_of(page) + count, ((size_t)1 << order) - count);
+	}
 	if (page)
-		give_run(index_of(page) + count, index_of(page) + ((size_t)1 << order));
-	else
-		page = take_fresh(count, 1);
-	return page ? page_memory(hand_out(page, count, false)) : NULL;
+		hold_all(page, count);
+	guest_unlock(&lock);
+	return page ? page_memory(page) : NULL;
 }
 
-/* The SDK's first call hands over all free memory. */
-void guest_pages_free(void *pages, size_t count)
+/* What it gets first is all that there is. */
+void guest_pages_free(void *given, size_t count)
 {
-	if (!all.memory) {
-		pages_start(pages, count);
+	if (!given || !count)
 		return;
-	}
-	for (size_t i = 0; pages && i < count; i++)
-		page_drop(page_at(postern_address((char *)pages + i * PAGE_SIZE)));
+	if (!pages)
+		pages_start(given, count);
+	else
+		pages_drop(page_at(postern_address(given)), count);
 }
 
 size_t guest_pages_available(void)
 {
-	return all.free;
+	return pages_free();
 }

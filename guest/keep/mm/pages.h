@@ -31,7 +31,8 @@ struct page *pages_alloc(unsigned order, enum pages_use use, bool zero);
 /* One page. */
 struct page *page_alloc(enum pages_use use, bool zero);
 void page_hold(struct page *page);
-void page_drop(struct page *page); /* frees it, if nobody else holds it */
+void page_drop(struct page *page);                /* frees it, if nobody else holds it */
+void pages_drop(struct page *page, size_t count); /* the same for pages that follow each other */
 
 void *page_memory(const struct page *page);
 uint64_t page_address(const struct page *page); /* guest-physical */

@@ -17,11 +17,14 @@ enum { SPACE_READ = 1, SPACE_WRITE = 2, SPACE_EXECUTE = 4 };
 
 /* How something is mapped. */
 enum space_flags {
-	SPACE_SHARED = 0x1,     /* writes go to the file, or to who else maps it */
-	SPACE_FIXED = 0x2,      /* at the address, in place of what is there */
-	SPACE_NO_REPLACE = 0x4, /* at the address, or -EEXIST */
-	SPACE_STACK = 0x8,      /* grows down to where it is touched */
-	SPACE_POPULATE = 0x10,  /* with its pages at once */
+	SPACE_SHARED = 0x1,      /* writes go to the file, or to who else maps it */
+	SPACE_FIXED = 0x2,       /* at the address, in place of what is there */
+	SPACE_NO_REPLACE = 0x4,  /* at the address, or -EEXIST */
+	SPACE_STACK = 0x8,       /* grows down to where it is touched */
+	SPACE_POPULATE = 0x10,   /* with its pages at once */
+	SPACE_LOCKED = 0x20,     /* mlock(2): counted, and not to be given up by madvise(2) */
+	SPACE_NO_RESERVE = 0x40, /* may be larger than memory */
+	SPACE_LOW = 0x80,        /* below 2 GiB */
 };
 
 struct space *space_create(void); /* NULL: no memory */
@@ -45,6 +48,10 @@ int64_t space_remap(struct space *space, uint64_t old, uint64_t old_length, uint
 int space_advise(struct space *space, uint64_t address, uint64_t length, int advice);
 /* Writes shared pages back to their files. */
 int space_sync(struct space *space, uint64_t address, uint64_t length);
+/* As mlock(2) and munlock(2): sets or clears SPACE_LOCKED; and brings the pages, if `populate`. */
+int space_lock(struct space *space, uint64_t address, uint64_t length, bool locked, bool populate);
+/* Says for each page of a range whether it is there, 1 or 0. -ENOMEM when something is not mapped. */
+int space_is_present(struct space *space, uint64_t address, size_t pages, unsigned char *present);
 
 /* The end of the heap, as brk(2): moves it if that is possible, and returns where it is. */
 void space_set_brk(struct space *space, uint64_t begin);
@@ -70,5 +77,6 @@ void space_list(struct space *space,
 /* Bytes that are mapped, and that are there. */
 uint64_t space_size(const struct space *space);
 uint64_t space_resident(const struct space *space);
+uint64_t space_locked(const struct space *space);
 
 #endif

@@ -1,99 +1,139 @@
 /* SPDX-License-Identifier: ISC */
-/* user.c - access to the program's memory, page by page, by what keep's own tables say is there. */
+/*
+ * user.c - the kernel's access to a program's memory: through the space's tables, in the memory of the kernel itself, so
+ * that no access ever faults. A page that is not there is brought first.
+ */
 #include "mm/user.h"
 
+#include "arch/arch.h"
 #include "mm/space.h"
 #include "task/task.h"
 
-/* The memory behind an address, with how much of `length` is there in one piece. */
-static char *piece(uint64_t address, unsigned access, size_t length, size_t *part)
+/* The whole range lies where programs may have something. */
+static bool is_valid(uint64_t address, size_t length)
+{
+	return length <= ARCH_USER_END && address <= ARCH_USER_END - length;
+}
+
+static void *memory_at(uint64_t address, unsigned access, size_t left, size_t *length)
 {
 	int error;
 
-	*part = least(length, PAGE_SIZE - address % PAGE_SIZE);
+	*length = least(left, PAGE_SIZE - (address & ~PAGE_MASK));
 	return space_memory(current_process()->space, address, access, &error);
 }
 
 int user_read(void *to, uint64_t from, size_t length)
 {
-	for (size_t part; length; length -= part, from += part, to = (char *)to + part) {
-		const char *memory = piece(from, SPACE_READ, length, &part);
+	char *at = to;
+
+	if (!is_valid(from, length))
+		return -EFAULT;
+	while (length) {
+		size_t part;
+		const void *memory = memory_at(from, SPACE_READ, length, &part);
 
 		if (!memory)
 			return -EFAULT;
-		memcpy(to, memory, part);
+		memcpy(at, memory, part);
+		at += part;
+		from += part;
+		length -= part;
 	}
 	return 0;
 }
 
 int user_write(uint64_t to, const void *from, size_t length)
 {
-	for (size_t part; length; length -= part, to += part, from = (const char *)from + part) {
-		char *memory = piece(to, SPACE_WRITE, length, &part);
+	const char *at = from;
+
+	if (!is_valid(to, length))
+		return -EFAULT;
+	while (length) {
+		size_t part;
+		void *memory = memory_at(to, SPACE_WRITE, length, &part);
 
 		if (!memory)
 			return -EFAULT;
-		memcpy(memory, from, part);
+		memcpy(memory, at, part);
+		at += part;
+		to += part;
+		length -= part;
 	}
 	return 0;
 }
 
 int user_zero(uint64_t to, size_t length)
 {
-	for (size_t part; length; length -= part, to += part) {
-		char *memory = piece(to, SPACE_WRITE, length, &part);
+	if (!is_valid(to, length))
+		return -EFAULT;
+	while (length) {
+		size_t part;
+		void *memory = memory_at(to, SPACE_WRITE, length, &part);
 
 		if (!memory)
 			return -EFAULT;
 		memset(memory, 0, part);
+		to += part;
+		length -= part;
 	}
 	return 0;
+}
+
+/* Each byte is read once: what the program changes meanwhile is in the copy or not. Returns its length; -1: no NUL. */
+static int64_t copy_to_nul(char *to, const char *from, size_t length)
+{
+	for (size_t i = 0; i < length; i++) {
+		to[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+		if (!to[i])
+			return (int64_t)i;
+	}
+	return -1;
 }
 
 int64_t user_string(char *to, uint64_t from, size_t size)
 {
 	for (size_t done = 0; done < size;) {
 		size_t part;
-		const char *memory = piece(from + done, SPACE_READ, size - done, &part);
+		const char *memory = memory_at(from + done, SPACE_READ, size - done, &part);
+		int64_t end;
 
 		if (!memory)
 			return -EFAULT;
-		for (size_t i = 0; i < part; i++) {
-			to[done + i] = __atomic_load_n(&memory[i], __ATOMIC_RELAXED);
-			if (!to[done + i])
-				return (int64_t)(done + i);
-		}
+		end = copy_to_nul(to + done, memory, part);
+		if (end >= 0)
+			return (int64_t)done + end;
 		done += part;
 	}
 	return -ENAMETOOLONG;
 }
 
-/* ---- words ---- */
-
-static uint32_t *word(uint64_t address, unsigned access)
+static uint32_t *word_at(uint64_t address, unsigned access)
 {
 	size_t part;
 
-	return address % 4 ? NULL : (uint32_t *)(void *)piece(address, access, 4, &part);
+	if (address % sizeof(uint32_t))
+		return NULL;
+	return memory_at(address, access, sizeof(uint32_t), &part);
 }
 
 int user_load_u32(uint64_t address, uint32_t *value)
 {
-	const uint32_t *at = word(address, SPACE_READ);
+	const uint32_t *word = word_at(address, SPACE_READ);
 
-	if (!at)
+	if (!word)
 		return -EFAULT;
-	*value = __atomic_load_n(at, __ATOMIC_SEQ_CST);
+	*value = __atomic_load_n(word, __ATOMIC_SEQ_CST);
 	return 0;
 }
 
 int user_compare_exchange_u32(uint64_t address, uint32_t expected, uint32_t desired, uint32_t *seen)
 {
-	uint32_t *at = word(address, SPACE_WRITE);
+	uint32_t *word = word_at(address, SPACE_WRITE);
 
-	if (!at)
+	if (!word)
 		return -EFAULT;
 	*seen = expected;
-	(void)__atomic_compare_exchange_n(at, seen, desired, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+	(void)__atomic_compare_exchange_n(word, seen, desired, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 	return 0;
 }
