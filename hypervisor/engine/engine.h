@@ -13,6 +13,7 @@
 #include "memory/memory.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct engine;
@@ -79,7 +80,7 @@ struct engine_exit {
 	};
 };
 
-/* The general registers, as the processor names them. */
+/* The general registers, as the processor names them. A start that has no use for one ignores it. */
 struct engine_state {
 	uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp;
 	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
@@ -95,12 +96,58 @@ struct engine_callbacks {
 	uint64_t exception;
 };
 
+/* How vCPU 0 finds the processor when it begins with the state that set_state() gave it. */
+enum engine_start {
+	/*
+	 * As struct boot_info in the contract says: the layout above, the engine's own tables, the hypercall page,
+	 * events by vCPU pages. The only one that hypercalls and events are for.
+	 */
+	ENGINE_START_PARAVIRTUAL,
+	/*
+	 * Linux's 64-bit boot protocol: long mode; CR3 is config.page_tables, which the caller wrote into RAM and
+	 * which map what the guest's first instructions need; flat segments (CS 0x10; DS, ES, SS 0x18) from a GDT
+	 * that is not the guest's to keep; no IDT; interrupts off. The state gives the general registers.
+	 */
+	ENGINE_START_LINUX64,
+	/*
+	 * PVH: 32-bit protected mode, paging off, flat segments without a GDT, no IDT, interrupts off. The state
+	 * gives rip and rbx (guest-physical address of the start info), and other registers where it wants to.
+	 */
+	ENGINE_START_PVH,
+};
+
+/* What a CPUID leaf answers. */
+struct engine_cpuid {
+	uint32_t leaf, subleaf;
+	uint32_t eax, ebx, ecx, edx;
+};
+
 struct engine_config {
 	struct guest_memory *memory;
 	unsigned vcpus;             /* 1 to ENGINE_MAX_VCPUS */
-	const uint64_t *vcpu_pages; /* guest-physical address of each vCPU's page */
+	const uint64_t *vcpu_pages; /* guest-physical address of each vCPU's page; PARAVIRTUAL only */
 	bool trap_tsc; /* reading the time-stamp counter is an exit, where the engine can make it one */
+
+	enum engine_start start;
+	uint64_t page_tables; /* LINUX64: guest-physical */
+	/*
+	 * The processor's usual surroundings inside the engine, for guests that are not PARAVIRTUAL: local APICs,
+	 * an I/O APIC (0xfec00000) and two 8259, an 8254 timer. With it, HLT waits inside, and is no exit; vCPUs
+	 * but the first wait inside for INIT and SIPI, so that each is to be run from the beginning, without a
+	 * state; and RAM must end by ENGINE_CHIPSET_RAM_END. Pins are driven by interrupt_line().
+	 */
+	bool chipset;
+	/*
+	 * Leaves of CPUID that the guest is to see in place of, or beside, those that the engine makes from the
+	 * host's processor: those of a hypervisor, for instance. An engine for which CPUID is an exit (see
+	 * ENGINE_EXIT_CPUID) ignores them: the caller answers.
+	 */
+	const struct engine_cpuid *cpuid;
+	unsigned cpuid_count; /* at most ENGINE_MAX_CPUID */
 };
+
+#define ENGINE_MAX_CPUID 16
+#define ENGINE_CHIPSET_RAM_END UINT64_C(0xc0000000)
 
 /*
  * One engine. All functions but probe and create are called with what create made. Functions answer 0 or
@@ -109,10 +156,12 @@ struct engine_config {
 struct engine {
 	const char *name;
 	uint64_t mapper; /* of boot information in the contract; 0: none */
+	bool has_tables; /* its guests have the processor's own descriptor tables: vcpu_features.tables */
 
 	/* Whether this host can run it. On failure, reason says in one sentence what is lacking. */
 	int (*probe)(char *reason, size_t size);
 
+	/* -ENOTSUP for a start or a chipset that the engine does not have. */
 	int (*create)(const struct engine_config *config, struct engine_vm **vm);
 	/* Ends all vCPUs, whatever they do, and frees everything. No engine_run() may be under way. */
 	void (*destroy)(struct engine_vm *vm);
@@ -148,6 +197,21 @@ struct engine {
 	void (*kill)(struct engine_vm *vm);
 	/* Makes a vCPU look at its pending events, if it runs with events enabled. By any thread. */
 	void (*raise)(struct engine_vcpu *vcpu);
+
+	/*
+	 * Drives an input of the chipset: pins 0 to 15 of the two 8259 and the same of the I/O APIC, or 16 to 23 of
+	 * the latter alone. By any thread. Errors: -EINVAL for another pin, -ENOTSUP without a chipset.
+	 */
+	int (*interrupt_line)(struct engine_vm *vm, unsigned line, bool level);
+
+	/*
+	 * Begins or ends to note which pages of RAM the guest writes. take_dirty() hands over what was noted since
+	 * it was last called: one bit a page, from the least significant of the first word, for `words` words,
+	 * which must be all that RAM has (rounded up). By any thread, one at a time; vCPUs may run. What the monitor
+	 * writes itself is not noted. Errors: -ENOTSUP where the engine cannot tell, -EINVAL.
+	 */
+	int (*track_dirty)(struct engine_vm *vm, bool on);
+	int (*take_dirty)(struct engine_vm *vm, uint64_t *bitmap, size_t words);
 };
 
 extern const struct engine engine_ring3;

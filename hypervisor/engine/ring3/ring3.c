@@ -410,6 +410,8 @@ static int ring3_create(const struct engine_config *config, struct engine_vm **r
 
 	if (config->vcpus < 1 || config->vcpus > ENGINE_MAX_VCPUS)
 		return -EINVAL;
+	if (config->start != ENGINE_START_PARAVIRTUAL || config->chipset)
+		return -ENOTSUP;
 	vm = calloc(1, sizeof *vm);
 	if (!vm)
 		return -ENOMEM;
@@ -441,6 +443,31 @@ static int ring3_create(const struct engine_config *config, struct engine_vm **r
 	}
 	*result = vm;
 	return 0;
+}
+
+/* ---- what only hardware has ---- */
+
+static int ring3_interrupt_line(struct engine_vm *vm, unsigned line, bool level)
+{
+	(void)vm;
+	(void)line;
+	(void)level;
+	return -ENOTSUP;
+}
+
+static int ring3_track_dirty(struct engine_vm *vm, bool on)
+{
+	(void)vm;
+	(void)on;
+	return -ENOTSUP;
+}
+
+static int ring3_take_dirty(struct engine_vm *vm, uint64_t *bitmap, size_t words)
+{
+	(void)vm;
+	(void)bitmap;
+	(void)words;
+	return -ENOTSUP;
 }
 
 /* Says what the host lacks for a guest process, as far as that can be asked for without making one. */
@@ -476,4 +503,7 @@ const struct engine engine_ring3 = {
 	.kick = ring3_kick,
 	.kill = ring3_kill,
 	.raise = ring3_raise,
+	.interrupt_line = ring3_interrupt_line,
+	.track_dirty = ring3_track_dirty,
+	.take_dirty = ring3_take_dirty,
 };

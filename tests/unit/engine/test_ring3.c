@@ -686,10 +686,35 @@ static void test_probe(void **unused)
 	assert_string_equal(reason, "");
 }
 
+/* What takes hardware is refused, in whole. */
+static void test_not_supported(void **unused)
+{
+	static const uint64_t pages[] = { PAGES };
+	struct fixture f = make(guest_spin, ENGINE_PHYSMAP + COUNTER, false);
+	struct engine_config config = { .memory = f.memory, .vcpus = 1, .vcpu_pages = pages };
+	struct engine_vm *vm = NULL;
+	uint64_t dirty[RAM / 4096 / 64];
+
+	(void)unused;
+	config.start = ENGINE_START_PVH;
+	assert_int_equal(ring3->create(&config, &vm), -ENOTSUP);
+	config.start = ENGINE_START_LINUX64;
+	assert_int_equal(ring3->create(&config, &vm), -ENOTSUP);
+	config.start = ENGINE_START_PARAVIRTUAL;
+	config.chipset = true;
+	assert_int_equal(ring3->create(&config, &vm), -ENOTSUP);
+	assert_null(vm);
+	assert_int_equal(ring3->interrupt_line(f.vm, 4, true), -ENOTSUP);
+	assert_int_equal(ring3->track_dirty(f.vm, true), -ENOTSUP);
+	assert_int_equal(ring3->take_dirty(f.vm, dirty, RAM / 4096 / 64), -ENOTSUP);
+	destroy(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_probe),
+		cmocka_unit_test(test_not_supported),
 		cmocka_unit_test(test_calls),
 		cmocka_unit_test(test_privileged),
 		cmocka_unit_test(test_tsc),
