@@ -342,7 +342,10 @@ IN_GUEST static void set_up_thread(struct ring3_area *area)
 		ring3_syscall(SYS_prctl, 26 /* PR_SET_TSC */, 2 /* PR_TSC_SIGSEGV */, 0, 0, 0, 0);
 }
 
-/* Vector registers hold what the monitor left there. This is an area for XRSTOR or FXRSTOR that resets them. */
+/*
+ * Vector registers hold what the monitor left there, and a signal's frame would show it to the guest. This is an area
+ * for XRSTOR or FXRSTOR that resets them.
+ */
 IN_GUEST static void reset_extended_state(void)
 {
 	struct {
@@ -364,7 +367,6 @@ IN_GUEST static __attribute__((noreturn)) void run_thread(struct ring3_area *are
 {
 	area->mailbox.kind = RING3_READY;
 	ring3_hand_over(&area->mailbox);
-	reset_extended_state();
 	ring3_load(&area->state);
 }
 
@@ -399,6 +401,7 @@ IN_GUEST void ring3_start(void)
 	struct sock_fprog filter = { (unsigned short)boot->filter_length,
 				     (struct sock_filter *)boot->filter };
 
+	reset_extended_state();
 	ring3_syscall(SYS_munmap, 0, RING3_AREAS, 0, 0, 0, 0);
 	ring3_syscall(SYS_munmap, (long)areas_end, (long)(RING3_CODE - areas_end), 0, 0, 0, 0);
 	ring3_syscall(SYS_munmap, RING3_CODE + RING3_CODE_SIZE, RING3_PHYSMAP - RING3_CODE - RING3_CODE_SIZE,

@@ -12,6 +12,7 @@
 #define RING3_CODE (RING3_PHYSMAP - 0x100000) /* the hypercall page, and the rest of the engine's code */
 #define RING3_CODE_SIZE 0x4000
 #define RING3_CODE_AT 0x1000 /* offset of what is copied there; before it is the hypercall page */
+#define RING3_CODE_FILL 0xcc /* INT3, where there is no code */
 #define RING3_MAPPER_AT 0x40 /* in the hypercall page: where boot information says that the mapper is */
 #define RING3_AREAS (RING3_PHYSMAP - 0x10000000) /* one area a vCPU */
 #define RING3_AREA_SHIFT 17
@@ -28,6 +29,7 @@
  */
 #define RING3_USER_END_HIGH 0x1000
 #define RING3_USER_LENGTH_HIGH 0xfff
+#define RING3_USER_TIMES 2 /* and how much at once: so many times its RAM */
 
 /* Bits of ring3_mailbox.turn. */
 #define RING3_TURN_HOST 1   /* the request is the monitor's */

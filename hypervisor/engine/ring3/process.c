@@ -8,6 +8,7 @@
 #include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/rseq.h>
 #include <linux/sched.h>
 #include <poll.h>
@@ -53,23 +54,53 @@ static void forget_libc(void)
 	syscall(SYS_set_tid_address, NULL);
 }
 
+/* Never above what it is. */
+static void lower_limit(int resource, uint64_t most)
+{
+	struct rlimit limit;
+
+	must(getrlimit((__rlimit_resource_t)resource, &limit) == 0);
+	limit.rlim_max = limit.rlim_max < most ? limit.rlim_max : most;
+	limit.rlim_cur = limit.rlim_max;
+	must(setrlimit((__rlimit_resource_t)resource, &limit) == 0);
+}
+
 static void drop_descriptors(int ram_fd)
 {
 	must(syscall(SYS_dup3, ram_fd, RING3_RAM_FD, O_CLOEXEC) == RING3_RAM_FD || ram_fd == RING3_RAM_FD);
 	syscall(SYS_close_range, 0, RING3_RAM_FD - 1, 0);
 	must(syscall(SYS_close_range, RING3_RAM_FD + 1, ~0U, 0) == 0);
+	lower_limit(RLIMIT_NOFILE, 0);
+}
+
+/* A monitor that root has started has them; with one of them a guest may map page 0, for instance. */
+static void drop_capabilities(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
+
+	must(syscall(SYS_capset, &header, none) == 0);
 }
 
 static void lock_down(pid_t parent)
 {
-	const struct rlimit none = { 0, 0 };
-
+	drop_capabilities();
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (syscall(SYS_getppid) != parent)
 		give_up(RING3_ORPHAN);
 	prctl(PR_SET_DUMPABLE, 0);
-	setrlimit(RLIMIT_CORE, &none);
+	lower_limit(RLIMIT_CORE, 0);
 	must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+}
+
+/*
+ * What is mapped costs the host page tables, which nobody counts as the guest's memory: a guest that maps its RAM
+ * over and over would fill the host with them.
+ */
+static void limit_mappings(const struct engine_config *config, const struct ring3_process *process)
+{
+	lower_limit(RLIMIT_AS,
+		    process->areas_size + RING3_CODE_SIZE + (1 + RING3_USER_TIMES) * config->memory->size);
 }
 
 /* Where a symbol of the engine's code is in the guest process. */
@@ -102,6 +133,7 @@ static void map_everything(const struct engine_config *config, const struct ring
 			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 
 	must(code == (uint8_t *)RING3_CODE && code_size <= RING3_CODE_SIZE - RING3_CODE_AT);
+	memset(code, RING3_CODE_FILL, RING3_CODE_SIZE);
 	memcpy(code + RING3_CODE_AT, ring3_code_start, code_size);
 	write_hypercall_page(code);
 	must(mprotect(code, RING3_CODE_SIZE, PROT_READ | PROT_EXEC) == 0);
@@ -111,13 +143,23 @@ static void map_everything(const struct engine_config *config, const struct ring
 		  shared | MAP_NORESERVE, config->memory->fd, 0) == (void *)RING3_PHYSMAP);
 }
 
-/* Leaves the monitor's stack for area 0's, and the monitor's code for the copy. */
+/*
+ * Leaves the monitor's stack for area 0's, and the monitor's code for the copy. No register goes along: the code saves
+ * some on that stack, where the guest would find the monitor's addresses.
+ */
 static _Noreturn void leave(void)
 {
 	const uint64_t start = copied_to(ring3_start);
-	const uint64_t stack = RING3_AREAS + RING3_STACK_END - 8;
+	const uint64_t stack = RING3_AREAS + RING3_STACK_END;
 
-	__asm__ volatile("movq %0, %%rsp\n\txorl %%ebp, %%ebp\n\tjmp *%1"
+	__asm__ volatile("movq %0, %%rsp\n\t"
+			 "pushq %1\n\t"
+			 "xorl %%eax, %%eax\n\txorl %%ebx, %%ebx\n\txorl %%ecx, %%ecx\n\t"
+			 "xorl %%edx, %%edx\n\txorl %%esi, %%esi\n\txorl %%edi, %%edi\n\t"
+			 "xorl %%ebp, %%ebp\n\txorl %%r8d, %%r8d\n\txorl %%r9d, %%r9d\n\t"
+			 "xorl %%r10d, %%r10d\n\txorl %%r11d, %%r11d\n\txorl %%r12d, %%r12d\n\t"
+			 "xorl %%r13d, %%r13d\n\txorl %%r14d, %%r14d\n\txorl %%r15d, %%r15d\n\t"
+			 "ret"
 			 :
 			 : "r"(stack), "r"(start)
 			 : "memory");
@@ -130,6 +172,7 @@ static _Noreturn void run_child(const struct engine_config *config, const struct
 	lock_down(parent);
 	forget_libc();
 	map_everything(config, process);
+	limit_mappings(config, process);
 	drop_descriptors(config->memory->fd);
 	leave();
 }

@@ -9,6 +9,7 @@
 #include "engine/ring3/spin.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/futex.h>
 #include <linux/seccomp.h>
 #include <poll.h>
@@ -20,6 +21,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 /* What the next run() owes the guest. */
@@ -62,6 +64,8 @@ struct engine_vm {
  * that are overloaded, and for guests that refuse. */
 enum { PATIENCE = 3 };
 
+#define NANOSECONDS UINT64_C(1000000000)
+
 /* ---- the mailbox ---- */
 
 static void futex(uint32_t *word, int operation, uint32_t value)
@@ -74,7 +78,8 @@ static void wake(struct engine_vcpu *vcpu)
 	uint32_t *turn = &vcpu->area->mailbox.turn;
 
 	__atomic_fetch_or(turn, RING3_KICKED, __ATOMIC_SEQ_CST);
-	futex(turn, FUTEX_WAKE, 1);
+	futex(turn, FUTEX_WAKE,
+	      INT_MAX); /* the guest may have threads wait there, to be woken in its place */
 }
 
 static void hand_over(struct engine_vcpu *vcpu)
@@ -106,24 +111,44 @@ static bool has_turn(struct engine_vcpu *vcpu)
 	return __atomic_load_n(&vcpu->area->mailbox.turn, __ATOMIC_ACQUIRE) & RING3_TURN_HOST;
 }
 
-/*
- * Sleeps until the mailbox changes. A vCPU that was kicked gives itself up at once, unless its guest has
- * blocked the signal or stopped its thread: then its process ends.
- */
-static void sleep_on(struct engine_vcpu *vcpu, uint32_t *turn)
+static uint64_t now(void)
 {
-	const struct timespec patience = { PATIENCE, 0 };
+	struct timespec time;
 
-	if (syscall(SYS_futex, turn, FUTEX_WAIT, RING3_HOST_WAITS, is_kicked(vcpu) ? &patience : NULL, NULL,
-		    0) &&
-	    errno == ETIMEDOUT)
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (uint64_t)time.tv_sec * NANOSECONDS + (uint64_t)time.tv_nsec;
+}
+
+/*
+ * A vCPU that was kicked gives itself up at once, unless its guest has blocked the signal or stopped its thread: then
+ * its process ends. The time counts from when this is first called after the kick, with *until zero, and no waking
+ * by the guest begins it anew.
+ */
+static void watch_kicked(struct engine_vcpu *vcpu, uint64_t *until)
+{
+	if (!is_kicked(vcpu))
+		return;
+	if (*until && now() >= *until)
 		kill(vcpu->vm->process.pid, SIGKILL);
+	else if (*until)
+		return;
+	*until = now() + PATIENCE * NANOSECONDS;
+}
+
+/* Sleeps until the mailbox changes, or until a time that is not zero. */
+static void sleep_on(uint32_t *turn, uint64_t until)
+{
+	const struct timespec time = { (time_t)(until / NANOSECONDS), (long)(until % NANOSECONDS) };
+
+	syscall(SYS_futex, turn, FUTEX_WAIT_BITSET, RING3_HOST_WAITS, until ? &time : NULL, NULL,
+		FUTEX_BITSET_MATCH_ANY);
 }
 
 /* Returns whether the turn is the monitor's; otherwise the process is gone. */
 static bool wait_for_turn(struct engine_vcpu *vcpu)
 {
 	uint32_t *turn = &vcpu->area->mailbox.turn;
+	uint64_t until = 0;
 
 	for (uint32_t i = 0; i < vcpu->spin.budget; i++) {
 		if (has_turn(vcpu)) {
@@ -138,11 +163,12 @@ static bool wait_for_turn(struct engine_vcpu *vcpu)
 
 		if (is_gone(vcpu))
 			return false;
+		watch_kicked(vcpu, &until);
 		if (seen & RING3_TURN_HOST)
 			continue;
 		if (__atomic_compare_exchange_n(turn, &seen, RING3_HOST_WAITS, false, __ATOMIC_SEQ_CST,
 						__ATOMIC_RELAXED))
-			sleep_on(vcpu, turn);
+			sleep_on(turn, until);
 	}
 	return true;
 }
