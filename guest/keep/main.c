@@ -126,25 +126,13 @@ static void start_vcpu(void *unused)
 	schedule_run();
 }
 
-/* FSGSBASE is in CPUID; that the host's kernel lets processes use it goes with it from Linux 5.9 on. */
-static bool has_fsgsbase(void)
-{
-	uint32_t a = 7;
-	uint32_t b;
-	uint32_t c = 0;
-	uint32_t d;
-
-	__asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
-	return b & 1;
-}
-
 int main(void)
 {
 	if (!options_read(&options)) {
 		say_error("keep: there is no module that says what to run: start it with `postern run`\n");
 		return CANNOT_START;
 	}
-	if (!guest_boot()->mapper || !has_fsgsbase()) {
+	if (!arch_choose()) {
 		say_error(
 			"keep: this VM cannot run programs: it lacks a mapper or the FSGSBASE instructions\n");
 		return CANNOT_START;

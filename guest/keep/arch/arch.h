@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * arch.h - what differs between engines: how a program is entered and left, how kernel stacks are switched, and how a
- * change of page tables reaches the processor. One folder beside this file implements it for each engine; all of
- * keep above it is the same.
+ * arch.h - what touches the processor: how a program is entered and left, how kernel stacks are switched, and how a
+ * change of page tables reaches it. A folder beside this file has what is special where keep runs in ring 3 of a
+ * process of the host (ring3), and where it has rings, descriptors and page tables of its own (hvm); arch_choose()
+ * decides at start. All of keep above is the same.
  */
 #ifndef KEEP_ARCH_ARCH_H
 #define KEEP_ARCH_ARCH_H
 
 #include "keep.h"
+
+/* Finds out where keep runs. First of all; returns false if programs cannot be run there. */
+bool arch_choose(void);
 
 /* ---- programs' registers ---- */
 
@@ -106,10 +110,14 @@ void kernel_entered(struct registers *registers);
  */
 
 /*
- * The tables have changed for `pages` pages from a program's address on. Errors: -ENOMEM when the host has no more room
- * for mappings.
+ * The tables have changed for `pages` pages from a program's address on. `added`: no page went, was replaced, or allows
+ * less than before. Errors: -ENOMEM when the host has no more room for mappings.
  */
-int arch_tables_changed(const uint64_t *root, uint64_t address, size_t pages);
+int arch_tables_changed(const uint64_t *root, uint64_t address, size_t pages, bool added);
+
+/* Puts the kernel into new, empty page tables; takes it out again, and sees to it that this vCPU does not use them. */
+void arch_tables_begin(uint64_t *root);
+void arch_tables_end(uint64_t *root);
 
 /* The page tables that the calling vCPU uses from now on. */
 void arch_tables_use(const uint64_t *root);

@@ -21,12 +21,12 @@ static void note(struct changed *changed, uint64_t address)
 	changed->end = address + PAGE_SIZE;
 }
 
-static int tell(const uint64_t *root, uint64_t begin, uint64_t end)
+static int tell(const uint64_t *root, uint64_t begin, uint64_t end, bool added)
 {
 	int error = 0;
 
 	for (; begin < end && !error; begin += least(end - begin, MOST_TOLD))
-		error = arch_tables_changed(root, begin, least(end - begin, MOST_TOLD) >> PAGE_SHIFT);
+		error = arch_tables_changed(root, begin, least(end - begin, MOST_TOLD) >> PAGE_SHIFT, added);
 	return error;
 }
 
@@ -34,23 +34,37 @@ static int tell(const uint64_t *root, uint64_t begin, uint64_t end)
  * A host without room for more mappings may fail to unmap, too, where that makes two of one. So it is made to forget all
  * of them, which it can do always, and learns again by faults which it needs.
  */
-int space_tell(struct space *space, uint64_t begin, uint64_t end)
+static int tell_or_forget(struct space *space, uint64_t begin, uint64_t end, bool added)
 {
 	static const uint64_t nothing[PAGE_SIZE / sizeof(uint64_t)];
-	int error = tell(space->root, begin, end);
+	int error = tell(space->root, begin, end, added);
 
 	if (!error)
 		return 0;
-	if (tell(nothing, ARCH_USER_BEGIN, ARCH_USER_END))
+	if (tell(nothing, ARCH_USER_BEGIN, ARCH_USER_END, false))
 		guest_panic("the host cannot unmap a program's memory");
 	return -ENOMEM;
 }
 
+int space_tell(struct space *space, uint64_t begin, uint64_t end)
+{
+	return tell_or_forget(space, begin, end, false);
+}
+
 int space_show(struct space *space, uint64_t begin, uint64_t end, uint64_t address)
 {
-	if (!space_tell(space, begin, end))
+	const uint64_t page = page_floor(address);
+
+	if (!tell_or_forget(space, begin, end, true))
 		return 0;
-	return space_tell(space, page_floor(address), page_floor(address) + PAGE_SIZE);
+	return tell_or_forget(space, page, page + PAGE_SIZE, true);
+}
+
+int space_replaced(struct space *space, uint64_t page)
+{
+	if (!space_tell(space, page, page + PAGE_SIZE))
+		return 0;
+	return space_tell(space, page, page + PAGE_SIZE);
 }
 
 /* ---- removing and moving ---- */

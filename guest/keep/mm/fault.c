@@ -118,9 +118,10 @@ static int copy_on_write(struct space *space, const struct mapping *mapping, uin
 	if (!copy)
 		return -ENOMEM;
 	table_set(space->root, address, entry_for(mapping, copy, true, true));
-	error = space_show(space, address, address + PAGE_SIZE, address);
-	if (copy != page)
-		page_drop(page);
+	if (copy == page)
+		return space_show(space, address, address + PAGE_SIZE, address);
+	error = space_replaced(space, address);
+	page_drop(page);
 	return error;
 }
 

@@ -69,6 +69,8 @@ void space_add(struct space *space, struct mapping *mapping);
 int space_tell(struct space *space, uint64_t begin, uint64_t end);
 /* The same after new entries, for the sake of one address: 0 if that is there in the end. */
 int space_show(struct space *space, uint64_t begin, uint64_t end, uint64_t address);
+/* The same after one entry has got another page. */
+int space_replaced(struct space *space, uint64_t page);
 /* Removes the pages of a range. */
 void space_clear(struct space *space, uint64_t begin, uint64_t end);
 /* Makes the entries of a mapping, all in [begin, end), follow its access. */

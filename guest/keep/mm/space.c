@@ -13,6 +13,7 @@ struct space *space_create(void)
 		free(space);
 		return NULL;
 	}
+	arch_tables_begin(space->root);
 	return space;
 }
 
@@ -28,6 +29,7 @@ void space_drop(struct space *space)
 		return;
 	/* Nobody is in it any more, so nothing can be in the way; splitting, which may fail, is not needed. */
 	(void)space_unmap(space, 0, ARCH_USER_END);
+	arch_tables_end(space->root);
 	table_destroy(space->root);
 	free(space);
 }

@@ -246,6 +246,11 @@ static void interrupt(struct vcpu *vcpu)
 	send(vcpu);
 }
 
+void schedule_interrupt(unsigned vcpu)
+{
+	interrupt(&vcpus[vcpu]);
+}
+
 void task_interrupt(struct task *task)
 {
 	if (task->state == TASK_RUNNING)

@@ -172,6 +172,8 @@ void task_yield(void);
 void task_wake(struct task *task);
 /* Ends an interruptible sleep of the task, and makes it enter the kernel if it runs: a signal, or the end. */
 void task_interrupt(struct task *task);
+/* Makes a vCPU that runs a program enter the kernel soon. */
+void schedule_interrupt(unsigned vcpu);
 /* For who waits in any way: the current task is off its vCPU until it is made ready. */
 void task_make_ready(struct task *task);
 void schedule_away(void);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* entry.S - from the program into the kernel and back, and from one kernel stack to another. */
-#include "arch/ring3/offsets.h"
+/* entry.S - from the program into the kernel and back. */
+#include "arch/offsets.h"
 
 	.text
 
@@ -9,10 +9,10 @@
  * kernel stack; from the kernel, which is interrupted on its way back only, it is at least 128 bytes below what is in
  * use. All other registers are still the interrupted ones; the GS base is the vCPU's page.
  */
-	.globl arch_entry
-	.hidden arch_entry
-	.type arch_entry, @function
-arch_entry:
+	.globl ring3_entry
+	.hidden ring3_entry
+	.type ring3_entry, @function
+ring3_entry:
 	leaq -REGISTERS_SIZE(%rsp), %rsp
 	movq %r15, REGISTERS_GENERAL(%rsp)
 	movq %r14, REGISTERS_GENERAL + 8(%rsp)
@@ -35,7 +35,7 @@ arch_entry:
 	movq %rax, REGISTERS_SS(%rsp)
 	xorl %ebp, %ebp
 	movq %rsp, %rdi
-	call arch_take_state
+	call ring3_take_state
 	/* It may be another frame: see below. */
 	movq %rax, %rsp
 enter:
@@ -43,9 +43,9 @@ enter:
 	call kernel_entered
 
 /*
- * The way back, with the registers at rsp and events disabled. They are enabled from arch_return_begin on, and one can
+ * The way back, with the registers at rsp and events disabled. They are enabled from ring3_return_begin on, and one can
  * be delivered at any instruction from there to the end. That must not be returned to, or the stack would grow with
- * each: arch_take_state() then takes up the frame that was being left, and the new one is forgotten. That frame is whole
+ * each: ring3_take_state() then takes up the frame that was being left, and the new one is forgotten. That frame is whole
  * as long as rsp stands where the general registers begin; and at iretq it is, except for the part below them, because
  * the host leaves 128 bytes below rsp alone and they take 120.
  */
@@ -53,9 +53,9 @@ leave:
 	leaq REGISTERS_GENERAL(%rsp), %rsp
 	movl $1, %eax
 	xchgl %eax, %gs:PAGE_ENABLED /* with a full fence */
-	.globl arch_return_begin, arch_return_iret, arch_return_end
-	.hidden arch_return_begin, arch_return_iret, arch_return_end
-arch_return_begin:
+	.globl ring3_return_begin, ring3_return_iret, ring3_return_end
+	.hidden ring3_return_begin, ring3_return_iret, ring3_return_end
+ring3_return_begin:
 	movq %gs:PAGE_MASKED, %rax
 	notq %rax
 	testq %rax, %gs:PAGE_PENDING
@@ -78,55 +78,23 @@ arch_return_begin:
 	movq 104(%rsp), %rsi
 	movq 112(%rsp), %rdi
 	leaq REGISTERS_IRET(%rsp), %rsp
-arch_return_iret:
+ring3_return_iret:
 	iretq
 2:	movl $0, %gs:PAGE_ENABLED
-arch_return_end:
+ring3_return_end:
 	/* Pending already: as if it had just been delivered. */
 	leaq -REGISTERS_GENERAL(%rsp), %rsp
 	movq $1, (%rsp) /* cause: an event */
 	jmp enter
-	.size arch_entry, . - arch_entry
+	.size ring3_entry, . - ring3_entry
 
-/* void arch_enter_program(struct registers *) */
-	.globl arch_enter_program
-	.type arch_enter_program, @function
-arch_enter_program:
+/* void ring3_enter_program(struct registers *) */
+	.globl ring3_enter_program
+	.hidden ring3_enter_program
+	.type ring3_enter_program, @function
+ring3_enter_program:
 	movq %rdi, %rsp
 	jmp leave
-	.size arch_enter_program, . - arch_enter_program
-
-/* void arch_switch_stacks(struct context *from, const struct context *to) */
-	.globl arch_switch_stacks
-	.hidden arch_switch_stacks
-	.type arch_switch_stacks, @function
-arch_switch_stacks:
-	pushq %rbp
-	pushq %rbx
-	pushq %r12
-	pushq %r13
-	pushq %r14
-	pushq %r15
-	movq %rsp, CONTEXT_RSP(%rdi)
-	movq CONTEXT_RSP(%rsi), %rsp
-	popq %r15
-	popq %r14
-	popq %r13
-	popq %r12
-	popq %rbx
-	popq %rbp
-	ret
-	.size arch_switch_stacks, . - arch_switch_stacks
-
-/* Where a new context begins: start in rbx, its argument in r12. */
-	.globl arch_begin
-	.hidden arch_begin
-	.type arch_begin, @function
-arch_begin:
-	xorl %ebp, %ebp
-	movq %r12, %rdi
-	call *%rbx
-	ud2
-	.size arch_begin, . - arch_begin
+	.size ring3_enter_program, . - ring3_enter_program
 
 	.section .note.GNU-stack, "", @progbits

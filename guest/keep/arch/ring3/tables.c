@@ -3,7 +3,7 @@
  * tables.c - how the host's process follows keep's page tables: what they say for a range is told to the mapper of boot
  * information, in as few calls as possible, since each is a system call of the host and some 1.5 us.
  */
-#include "arch/arch.h"
+#include "arch/ring3/ring3.h"
 
 enum { MAPPER_UNMAP, MAPPER_MAP };
 enum { LEVELS = 4, INDEX_BITS = 9 };
@@ -80,12 +80,13 @@ static bool continues(const struct run *run, uint64_t entry)
 	       (entry & ENTRY_ADDRESS) == (run->entry & ENTRY_ADDRESS) + (run->pages << PAGE_SHIFT);
 }
 
-int arch_tables_changed(const uint64_t *root, uint64_t address, size_t pages)
+int ring3_tables_changed(const uint64_t *root, uint64_t address, size_t pages, bool added)
 {
 	const uint64_t end = address + ((uint64_t)pages << PAGE_SHIFT);
 	struct run run = { .address = address };
 	int error = 0;
 
+	(void)added;
 	while (address < end && !error) {
 		uint64_t span;
 		uint64_t entry = find(root, address, &span);
@@ -103,8 +104,19 @@ int arch_tables_changed(const uint64_t *root, uint64_t address, size_t pages)
 	return error ? error : tell(&run);
 }
 
+/* The kernel is there whatever they say. */
+void ring3_tables_begin(uint64_t *root)
+{
+	(void)root;
+}
+
+void ring3_tables_end(uint64_t *root)
+{
+	(void)root;
+}
+
 /* A process of the host has one address space. */
-void arch_tables_use(const uint64_t *root)
+void ring3_tables_use(const uint64_t *root)
 {
 	static const uint64_t *used;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* offsets.h - of struct registers, struct context and the vCPU page, for the assembly; asserted in arch.c. */
-#ifndef KEEP_ARCH_RING3_OFFSETS_H
-#define KEEP_ARCH_RING3_OFFSETS_H
+#ifndef KEEP_ARCH_OFFSETS_H
+#define KEEP_ARCH_OFFSETS_H
 
 #define REGISTERS_GS_BASE 40
 #define REGISTERS_GENERAL 48 /* where the general registers begin, r15 first */
@@ -16,5 +16,6 @@
 #define PAGE_PENDING 0
 #define PAGE_MASKED 8
 #define PAGE_ENABLED 16
+#define PAGE_ENTRY_STACK 24
 
 #endif

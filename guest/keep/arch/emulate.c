@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * program.c - instructions of a program that trap in this VM though programs may use them: CPUID, and where the VM has
+ * emulate.c - instructions of a program that trap in this VM though programs may use them: CPUID, and where the VM has
  * coarse clocks, RDTSC and RDTSCP. The kernel executes them in the program's place, and the host answers.
  */
 #include "arch/arch.h"

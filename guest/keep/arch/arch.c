@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: ISC */
-/* arch.c - entries and contexts on the engine ring3: keep and its program run in one process of the host, in ring 3. */
+/* arch.c - chooses between the engines, and what is the same on both. */
 #include "arch/arch.h"
 
-#include "arch/ring3/offsets.h"
+#include "arch/engine.h"
+#include "arch/offsets.h"
+
+#include <postern/stubs.h>
 
 #define HIDDEN __attribute__((visibility("hidden")))
 
-HIDDEN void arch_entry(void);
 HIDDEN void arch_begin(void);
 HIDDEN void arch_switch_stacks(struct context *from, const struct context *to);
-HIDDEN struct registers *arch_take_state(struct registers *registers);
-extern const char arch_return_begin[] HIDDEN, arch_return_iret[] HIDDEN, arch_return_end[] HIDDEN;
 
 _Static_assert(offsetof(struct registers, cause) == 0, "see entry.S");
 _Static_assert(offsetof(struct registers, gs_base) == REGISTERS_GS_BASE, "see entry.S");
@@ -20,74 +20,117 @@ _Static_assert(offsetof(struct registers, rip) == REGISTERS_RIP, "see entry.S");
 _Static_assert(offsetof(struct registers, cs) == REGISTERS_CS, "see entry.S");
 _Static_assert(offsetof(struct registers, ss) == REGISTERS_SS, "see entry.S");
 _Static_assert(sizeof(struct registers) == REGISTERS_SIZE && REGISTERS_SIZE % 16 == 0, "see entry.S");
-_Static_assert(REGISTERS_IRET <= 128, "the host leaves the general registers alone at iretq");
 _Static_assert(offsetof(struct context, rsp) == CONTEXT_RSP, "see entry.S");
 _Static_assert(offsetof(struct postern_vcpu_page, pending) == PAGE_PENDING, "see entry.S");
 _Static_assert(offsetof(struct postern_vcpu_page, masked) == PAGE_MASKED, "see entry.S");
 _Static_assert(offsetof(struct postern_vcpu_page, enabled) == PAGE_ENABLED, "see entry.S");
+_Static_assert(offsetof(struct postern_vcpu_page, entry_stack) == PAGE_ENTRY_STACK, "see entry.S");
 _Static_assert(POSTERN_VCPU_CAUSE_EVENT == 1, "see entry.S");
 
-/* ---- entries ---- */
+/* ---- the engine ---- */
 
-/* The frame that arch_return was leaving when an event came; NULL if it was something else that was met. */
-static struct registers *interrupted_return(const struct postern_vcpu_page *page)
+static const struct arch_engine *engine = &arch_ring3;
+
+/* FSGSBASE is in CPUID; that the host's kernel lets processes use it goes with it from Linux 5.9 on. */
+static bool has_fsgsbase(void)
 {
-	uint64_t general = page->stack;
+	uint32_t a = 7;
+	uint32_t b;
+	uint32_t c = 0;
+	uint32_t d;
 
-	if (page->cause != POSTERN_VCPU_CAUSE_EVENT || page->instruction < (uint64_t)arch_return_begin ||
-	    page->instruction >= (uint64_t)arch_return_end)
-		return NULL;
-	if (page->instruction == (uint64_t)arch_return_iret)
-		general -= REGISTERS_IRET;
-	return (struct registers *)(general - REGISTERS_GENERAL);
+	__asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+	return b & 1;
 }
 
-/* Completes the frame of which entry.S has filled in the general registers; or returns another one to go on with. */
-struct registers *arch_take_state(struct registers *registers)
+static bool has_tables(void)
 {
-	struct postern_vcpu_page *page = guest_vcpu_page();
-	struct registers *leaving = interrupted_return(page);
-	uint32_t delivered = page->delivered;
+	struct postern_abi_info info = POSTERN_INIT(abi_info);
 
-	if (leaving) {
-		registers = leaving;
-		registers->mode = POSTERN_VCPU_MODE_PROGRAM;
-	} else {
-		registers->mode = page->mode;
-		registers->gs_base = page->gs_base;
-		registers->rip = page->instruction;
-		registers->rsp = page->stack;
-		registers->rflags = page->flags;
-	}
-	registers->cause = page->cause;
-	registers->vector = page->vector;
-	registers->error = page->error;
-	registers->address = page->address;
-	__atomic_store_n(&page->enabled, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&page->taken, delivered, __ATOMIC_RELEASE);
-	return registers;
+	return !postern_abi_query(POSTERN_SECTION_VCPU, &info) &&
+	       (info.features & POSTERN_VCPU_FEATURES_TABLES);
+}
+
+bool arch_choose(void)
+{
+	if (has_tables())
+		engine = &arch_hvm;
+	else if (!guest_boot()->mapper)
+		return false;
+	return has_fsgsbase();
 }
 
 void arch_start_vcpu(void)
 {
+	engine->start_vcpu();
+}
+
+void arch_registers_reset(struct registers *registers)
+{
+	engine->registers_reset(registers);
+}
+
+void arch_enter_program(struct registers *registers)
+{
+	engine->enter_program(registers);
+}
+
+int arch_tables_changed(const uint64_t *root, uint64_t address, size_t pages, bool added)
+{
+	return engine->tables_changed(root, address, pages, added);
+}
+
+void arch_tables_begin(uint64_t *root)
+{
+	engine->tables_begin(root);
+}
+
+void arch_tables_end(uint64_t *root)
+{
+	engine->tables_end(root);
+}
+
+void arch_tables_use(const uint64_t *root)
+{
+	engine->tables_use(root);
+}
+
+/* ---- the vCPU's page ---- */
+
+void arch_set_callbacks(void (*entry)(void))
+{
 	struct postern_vcpu_callbacks callbacks = POSTERN_INIT(vcpu_callbacks);
 	int64_t result;
 
-	callbacks.event = callbacks.system_call = (uint64_t)arch_entry;
-	callbacks.page_fault = callbacks.exception = (uint64_t)arch_entry;
+	callbacks.event = callbacks.system_call = (uint64_t)entry;
+	callbacks.page_fault = callbacks.exception = (uint64_t)entry;
 	result = postern_vcpu_callbacks(&callbacks);
 	if (result)
 		guest_panic("the host refuses vcpu.callbacks: %s", guest_error_name(result));
 }
 
-void arch_registers_reset(struct registers *registers)
+void arch_fill_frame(struct registers *registers)
 {
-	uint16_t code;
-	uint16_t data;
+	const struct postern_vcpu_page *page = guest_vcpu_page();
 
-	__asm__("movw %%cs, %0" : "=r"(code));
-	__asm__("movw %%ss, %0" : "=r"(data));
-	*registers = (struct registers){ .cs = code, .ss = data, .rflags = 0x202 };
+	registers->mode = page->mode;
+	registers->gs_base = page->gs_base;
+	registers->rip = page->instruction;
+	registers->rsp = page->stack;
+	registers->rflags = page->flags;
+	registers->cause = page->cause;
+	registers->vector = page->vector;
+	registers->error = page->error;
+	registers->address = page->address;
+}
+
+void arch_state_taken(void)
+{
+	struct postern_vcpu_page *page = guest_vcpu_page();
+	uint32_t delivered = page->delivered;
+
+	__atomic_store_n(&page->enabled, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&page->taken, delivered, __ATOMIC_RELEASE);
 }
 
 /* ---- contexts ---- */
@@ -128,6 +171,6 @@ void arch_context_switch(struct context *from, const struct context *to, void *e
 		arch_extended_load(to->extended);
 		arch_set_fs_base(to->fs_base);
 	}
-	guest_vcpu_page()->entry_stack = (uint64_t)entry_stack;
+	engine->set_entry_stack((uint64_t)entry_stack);
 	arch_switch_stacks(from, to);
 }
