@@ -253,6 +253,9 @@ static int load(struct space *space, struct image *image, enum elf_role role, st
 	if (error)
 		return error;
 	loaded->entry = image->header.e_entry + loaded->base;
+	/* Elsewhere it would be the kernel that faults, on its way there. */
+	if (loaded->entry >= ARCH_USER_END)
+		return refuse(image, "a program that begins at an address which programs do not have");
 	loaded->headers = find_headers(image, loaded->base);
 	loaded->header_count = image->header.e_phnum;
 	loaded->executable_stack = wants_executable_stack(image);
