@@ -10,6 +10,7 @@ enum { STATUS_DONE = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };
 int command_abi(int argc, char **argv);
 int command_boot(int argc, char **argv);
 int command_doctor(int argc, char **argv);
+int command_run(int argc, char **argv);
 int command_trace(int argc, char **argv);
 
 #endif

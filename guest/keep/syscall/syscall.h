@@ -30,12 +30,12 @@ struct system_call_row {
 	const char *name;
 	system_call *run;
 };
-extern const struct system_call_row
-	system_calls_memory[]; /* mmap, munmap, mprotect, brk, mremap, madvise, ... */
-extern const struct system_call_row system_calls_file[]; /* open, read, write, stat, getdents, rename, ... */
-extern const struct system_call_row
-	system_calls_poll[]; /* poll, select, epoll, eventfd, pipe, timerfd, ... */
 /* clang-format off */
+extern const struct system_call_row system_calls_memory[];   /* mmap, munmap, mprotect, brk, mremap, madvise, ... */
+extern const struct system_call_row system_calls_file[];     /* open, read, write, dup, fcntl, ioctl, pipe, ... */
+extern const struct system_call_row system_calls_name[];     /* stat, mkdir, rename, getdents, chmod, chdir, ... */
+extern const struct system_call_row system_calls_poll[];     /* poll, select */
+extern const struct system_call_row system_calls_event[];    /* epoll_*, eventfd, timerfd_*, signalfd */
 extern const struct system_call_row system_calls_task[];     /* clone, exit, futex, sched_*, getpid, arch_prctl, ... */
 extern const struct system_call_row system_calls_identity[]; /* getuid, setresgid, getgroups, capget, ... */
 extern const struct system_call_row system_calls_signal[];   /* rt_sigaction, kill, sigaltstack, ... */

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: ISC */
+/* run.c - `postern run`: runs an ordinary program in a VM of its own, on keep, the guest kernel. */
+#include "command.h"
+#include "keep_image.h"
+#include "vm.h"
+
+#include <postern/keep_module.h>
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { DEFAULT_MEMORY_MIB = 1024, STATUS_NOT_FOUND = 127 };
+
+static const char help[] =
+	"usage: postern run [OPTION]... [--] PROGRAM [ARGUMENT]...\n"
+	"\n"
+	"Runs a Linux program in a VM of its own. It sees the current directory and its own file, read-only,\n"
+	"and what --mount or --root give it; everything else that it writes is gone at its end.\n"
+	"\n"
+	"options:\n"
+	"  --root DIR          the host's directory DIR, read-only, is the root of the program's files\n"
+	"  --directory DIR     where the program begins, as it sees it (the current directory)\n"
+	"  --env NAME[=VALUE]  set a variable of the environment, or pass on the host's\n"
+	"  --clear-env         pass on none of the host's variables but those that --env names\n"
+	"  --user UID[:GID]    the ids that the program has (those of who runs it)\n"
+	"  --memory SIZE       RAM, in bytes or with K, M or G behind it (1G)\n"
+	"  --cpus N            vCPUs (1)\n"
+	"  --engine NAME       what runs it: auto, or one that 'postern doctor' lists (auto)\n"
+	"  --allow LIST        profiles, sections and calls to grant beyond the profile files, apart by\n"
+	"                      commas; '-' before a word takes it away\n"
+	"  --abi VERSION       behave as that version of the contract did\n"
+	"  --rate N[,BURST]    rate-limited calls a second, and how many may come at once (no limit)\n"
+	"  --resolution NS     what the guest's clocks are rounded to, in nanoseconds (1)\n"
+	"  --timeout SECONDS   end the VM after this time\n"
+	"  --stats             print how often each call was made and how long it took, and which system\n"
+	"                      calls of the program are missing, to stderr\n"
+	"  --trace             print each call of the guest kernel, to stderr\n"
+	"  --json FILE         write the result, crash report and statistics as JSON\n"
+	"  --help              print this\n"
+	"\n"
+	"exit status: the program's own, 128+N if signal N ended it, or 124 timed out, 125 failed,\n"
+	"126 not a program that can run, 127 not found, 134 the guest kernel crashed\n";
+
+/* Variables that a program gets unless it is to get none. */
+static const char *const passed_on[] = { "COLORTERM",  "COLUMNS",  "HOME",  "LANG",    "LC_ALL",
+					 "LC_COLLATE", "LC_CTYPE", "LINES", "LOGNAME", "PATH",
+					 "SHELL",      "TERM",     "TZ",    "USER",    NULL };
+
+/* ---- what was asked for ---- */
+
+/* Beside what all VMs have. */
+struct request {
+	struct vm_settings vm; /* first: options are set through it */
+	const char *program;   /* where it is, or a name to look for in the guest */
+	const char *directory; /* in which it begins; NULL: the current one */
+	char **arguments;
+	int argument_count;
+	char **environment; /* NAME=VALUE; each, and the array, from malloc() */
+	size_t environment_count;
+	bool clear_environment;
+	uint32_t user, group;
+};
+
+static struct request *request_of(struct vm_settings *settings)
+{
+	return (struct request *)settings;
+}
+
+_Static_assert(offsetof(struct request, vm) == 0, "see request_of()");
+
+/* Whether a variable is NAME=..., for a name of a length. */
+static bool is_variable(const char *variable, const char *name, size_t length)
+{
+	return !strncmp(variable, name, length) && variable[length] == '=';
+}
+
+/* Sets NAME=VALUE, in place of one of the same name. Returns false for want of memory. */
+static bool set_variable(struct request *request, const char *variable)
+{
+	const size_t length = strcspn(variable, "=");
+	char *copy = strdup(variable);
+	char **more;
+
+	for (size_t i = 0; copy && i < request->environment_count; i++) {
+		if (!is_variable(request->environment[i], variable, length))
+			continue;
+		free(request->environment[i]);
+		request->environment[i] = copy;
+		return true;
+	}
+	more = copy ? realloc(request->environment, (request->environment_count + 1) * sizeof *more) : NULL;
+	if (!more) {
+		free(copy);
+		return false;
+	}
+	more[request->environment_count++] = copy;
+	request->environment = more;
+	return true;
+}
+
+/* The host's variable of a name; one that is not set is passed over. */
+static bool pass_on(struct request *request, const char *name)
+{
+	const char *value = getenv(name);
+	char *variable;
+	bool done;
+
+	if (!value)
+		return true;
+	if (asprintf(&variable, "%s=%s", name, value) < 0)
+		return false;
+	done = set_variable(request, variable);
+	free(variable);
+	return done;
+}
+
+static bool set_env(struct vm_settings *settings, const char *value)
+{
+	if (!*value || *value == '=')
+		return vm_wrong("env", value, "not NAME or NAME=VALUE");
+	if (strchr(value, '=') ? set_variable(request_of(settings), value)
+			       : pass_on(request_of(settings), value))
+		return true;
+	return vm_wrong("env", value, strerror(ENOMEM));
+}
+
+static bool set_clear_env(struct vm_settings *settings, const char *value)
+{
+	(void)value;
+	request_of(settings)->clear_environment = true;
+	return true;
+}
+
+static bool set_directory(struct vm_settings *settings, const char *value)
+{
+	if (*value != '/')
+		return vm_wrong("directory", value, "not an absolute path");
+	request_of(settings)->directory = value;
+	return true;
+}
+
+static bool read_id(const char *text, char end, uint32_t *id, const char **behind)
+{
+	char *last;
+	unsigned long number;
+
+	errno = 0;
+	number = strtoul(text, &last, 10);
+	*behind = last;
+	*id = (uint32_t)number;
+	return *text >= '0' && *text <= '9' && !errno && number < UINT32_MAX && (!*last || *last == end);
+}
+
+static bool set_user(struct vm_settings *settings, const char *value)
+{
+	struct request *request = request_of(settings);
+	const char *behind;
+
+	if (!read_id(value, ':', &request->user, &behind) ||
+	    (*behind && !read_id(behind + 1, '\0', &request->group, &behind)))
+		return vm_wrong("user", value, "not a number, or two apart by a colon");
+	return true;
+}
+
+static const struct vm_option options[] = {
+	{ "env", true, set_env },
+	{ "clear-env", false, set_clear_env },
+	{ "user", true, set_user },
+	{ "directory", true, set_directory },
+	{ 0 },
+};
+
+/* ---- the program ---- */
+
+static bool is_program(const char *path)
+{
+	struct stat status;
+
+	return !stat(path, &status) && S_ISREG(status.st_mode) && !access(path, X_OK);
+}
+
+/* Looks where PATH says, as a shell does. Returns a path from malloc(), or NULL. */
+static char *find_in_path(const char *name)
+{
+	const char *directories = getenv("PATH");
+
+	for (const char *at = directories ? directories : "/usr/local/bin:/usr/bin:/bin"; *at;) {
+		const size_t length = strcspn(at, ":");
+		char *path;
+
+		if (asprintf(&path, "%.*s/%s", length ? (int)length : 1, length ? at : ".", name) < 0)
+			return NULL;
+		if (is_program(path))
+			return path;
+		free(path);
+		at += length + (at[length] == ':');
+	}
+	return NULL;
+}
+
+/* ---- what keep is told ---- */
+
+static void put(FILE *stream, const char *string)
+{
+	fwrite(string, 1, strlen(string) + 1, stream);
+}
+
+/* Builds the module. Returns false for want of memory. */
+static bool make_module(const struct request *request, char **module, size_t *size)
+{
+	struct postern_keep_module head = {
+		.magic = POSTERN_KEEP_MAGIC,
+		.flags = request->vm.stats ? POSTERN_KEEP_REPORT : 0,
+		.arguments = (uint32_t)request->argument_count,
+		.environment = (uint32_t)request->environment_count,
+		.user = request->user,
+		.group = request->group,
+	};
+	FILE *stream = open_memstream(module, size);
+
+	if (!stream)
+		return false;
+	fwrite(&head, sizeof head, 1, stream);
+	put(stream, request->program);
+	put(stream, request->directory);
+	put(stream, "postern");
+	for (int i = 0; i < request->argument_count; i++)
+		put(stream, request->arguments[i]);
+	for (size_t i = 0; i < request->environment_count; i++)
+		put(stream, request->environment[i]);
+	if (fclose(stream))
+		return false;
+	head.strings = *size - sizeof head;
+	memcpy(*module, &head, sizeof head);
+	return true;
+}
+
+/* ---- running ---- */
+
+static bool fill_environment(struct request *request)
+{
+	bool done = true;
+
+	if (request->clear_environment)
+		return true;
+	for (const char *const *name = passed_on; *name && done; name++) {
+		bool is_set = false;
+
+		for (size_t i = 0; i < request->environment_count; i++)
+			is_set |= is_variable(request->environment[i], *name, strlen(*name));
+		done = is_set || pass_on(request, *name);
+	}
+	return done;
+}
+
+static uint8_t *copy_keep(void)
+{
+	uint8_t *copy = malloc(keep_image_size);
+
+	if (copy)
+		memcpy(copy, keep_image, keep_image_size);
+	return copy;
+}
+
+static int fail(const struct request *request, const char *what, int error)
+{
+	fprintf(stderr, "postern: %s: %s: %s\n", request->vm.name, what, strerror(error));
+	return STATUS_POSTERN;
+}
+
+static int run_program(struct request *request)
+{
+	struct machine_config *machine = &request->vm.machine;
+	char directory[PATH_MAX];
+	char *module = NULL;
+	int status;
+
+	if (!request->directory) {
+		request->directory = getcwd(directory, sizeof directory);
+		if (!request->directory)
+			return fail(request, "cannot tell the current directory", errno);
+	}
+	machine->image = copy_keep();
+	machine->image_size = keep_image_size;
+	machine->command = "";
+	if (!machine->image || !fill_environment(request) ||
+	    !make_module(request, &module, &machine->module_size)) {
+		free(machine->image);
+		free(module);
+		return fail(request, "cannot prepare it", ENOMEM);
+	}
+	machine->module = module;
+	status = vm_run(&request->vm);
+	free(module);
+	return status;
+}
+
+static void free_request(struct request *request)
+{
+	for (size_t i = 0; i < request->environment_count; i++)
+		free(request->environment[i]);
+	free(request->environment);
+}
+
+static int find_and_run(struct request *request)
+{
+	const char *name = request->arguments[0];
+	char *program = strchr(name, '/') ? strdup(name) : find_in_path(name);
+	int status;
+
+	if (!program) {
+		fprintf(stderr, "postern: %s: not found in PATH\n", name);
+		return STATUS_NOT_FOUND;
+	}
+	request->vm.name = name;
+	request->program = program;
+	status = run_program(request);
+	free(program);
+	return status;
+}
+
+int command_run(int argc, char **argv)
+{
+	struct request request = { .user = getuid(), .group = getgid() };
+	int index;
+	int status;
+
+	vm_settings_init(&request.vm, (uint64_t)DEFAULT_MEMORY_MIB << 20, "files");
+	request.vm.machine.resolution = 1; /* as programs expect it, and so that asking costs no call */
+	request.vm.order = "+";
+	index = vm_read_options(&request.vm, options, help, argc, argv);
+	if (index < 0) {
+		status = index == VM_HELP ? STATUS_DONE : STATUS_POSTERN;
+	} else if (index == argc) {
+		fprintf(stderr, "%s: no program given; '%s --help' tells what it takes\n", argv[0], argv[0]);
+		status = STATUS_POSTERN;
+	} else {
+		request.arguments = argv + index;
+		request.argument_count = argc - index;
+		status = find_and_run(&request);
+	}
+	free_request(&request);
+	return status;
+}
