@@ -27,6 +27,15 @@ contains()
 	done
 }
 
+# Waits until a text is in a file, which a process that still runs writes.
+wait_for()
+{
+	until grep -qs "$1" "$2"; do
+		kill -0 "$3" || { printf '"%s" is not in:\n' "$1"; cat "$2"; return 1; }
+		sleep 0.01
+	done
+}
+
 # Runs a shell command on a terminal of its own, which has some columns.
 on_terminal()
 {
