@@ -131,6 +131,12 @@ IN_GUEST static uint64_t swap_gs(const struct ring3_area *area)
 	return base;
 }
 
+/* The selectors of 64-bit mode: a program may have left it, and neither an entry nor a start is in another. */
+IN_GUEST static void use_long_mode(greg_t *registers)
+{
+	registers[REG_CSGSFS] = (greg_t)(0x2bULL << 48 | 0x33);
+}
+
 /*
  * Continues the vCPU at one of its entries, as the prose of struct vcpu_page in the contract says. Returns
  * false, with nothing changed, if the guest has not yet taken the state of the one before.
@@ -161,6 +167,7 @@ IN_GUEST static bool deliver(struct ring3_area *area, uint64_t entry, const stru
 		stack = (stack - 128) & ~UINT64_C(15);
 	registers[REG_RIP] = (greg_t)entry;
 	registers[REG_RSP] = (greg_t)stack;
+	use_long_mode(registers);
 	registers[REG_EFL] &= ~(greg_t)0x40500; /* direction, trap and alignment check: as an entry expects */
 	return true;
 }
@@ -169,6 +176,7 @@ IN_GUEST static bool deliver(struct ring3_area *area, uint64_t entry, const stru
 IN_GUEST static void reset_rest(const struct ring3_area *area, ucontext_t *context)
 {
 	context->uc_mcontext.fpregs = NULL;
+	use_long_mode(context->uc_mcontext.gregs);
 	if (!boot_block()->has_fsgsbase)
 		return;
 	__asm__ volatile("wrfsbase %0" : : "r"(0UL));
