@@ -2,6 +2,7 @@
 /* file.c - open files: making, holding, opening by path. */
 #include "fs/file.h"
 
+#include "fs/event.h"
 #include "fs/inode.h"
 #include "fs/locks.h"
 #include "fs/path.h"
@@ -13,8 +14,10 @@ struct file *file_create(const struct file_functions *functions, unsigned flags,
 {
 	struct file *file = malloc(sizeof *file);
 
-	if (file)
-		*file = (struct file){ .count = 1, .flags = flags, .functions = functions, .own = own };
+	if (!file)
+		return NULL;
+	*file = (struct file){ .count = 1, .flags = flags, .functions = functions, .own = own };
+	list_init(&file->watches);
 	return file;
 }
 
@@ -27,6 +30,7 @@ void file_drop(struct file *file)
 {
 	if (--file->count)
 		return;
+	epoll_forget(file);
 	if (file->inode)
 		locks_drop_file(file);
 	if (file->functions->close)
@@ -68,12 +72,23 @@ int64_t file_read_at(struct file *file, void *to, size_t length, uint64_t positi
 	return (int64_t)(length - transfer.left);
 }
 
+int file_nameless_status(struct file *file, struct file_status *status)
+{
+	enum { DEVICE_OF_ALL = 4 };
+
+	(void)file;
+	*status = (struct file_status){
+		.device = DEVICE_OF_ALL, .inode = 1, .mode = 0600, .links = 1, .block_size = PAGE_SIZE
+	};
+	return 0;
+}
+
 size_t file_path(const struct file *file, char *to, size_t size)
 {
 	int64_t length;
 
 	if (!file->entry) {
-		guest_snprintf(to, size, "anon:[%s]", file->name ? file->name : "file");
+		guest_snprintf(to, size, "anon_inode:[%s]", file->name ? file->name : "file");
 		return strlen(to);
 	}
 	length = path_of(file->entry, to, size);

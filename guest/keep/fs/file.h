@@ -76,8 +76,9 @@ struct file {
 	struct inode *inode;           /* held; NULL for what has none (a pipe may have none) */
 	struct directory_entry *entry; /* where it was opened, held; NULL: nowhere */
 	uint64_t position;
-	void *own;        /* of the functions */
-	const char *name; /* of a file without an entry, for people; or NULL */
+	void *own;           /* of the functions */
+	const char *name;    /* of a file without an entry, for people; or NULL */
+	struct list watches; /* of sets of files: fs/epoll.c */
 };
 
 /* A file with one hold, or NULL for want of memory. */
@@ -106,6 +107,9 @@ static inline bool file_may_write(const struct file *file)
 
 /* A file without a name, all zero, `size` bytes, for memory that is shared. NULL for want of memory. */
 struct file *file_anonymous(const char *name, uint64_t size);
+
+/* file_functions.status of a file that is no place for bytes, such as those of fs/event.h. */
+int file_nameless_status(struct file *file, struct file_status *status);
 
 /* The path of a file for people, as /proc/PID/maps has it; with a NUL, at most `size` bytes. Returns its length. */
 size_t file_path(const struct file *file, char *to, size_t size);

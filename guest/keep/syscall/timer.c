@@ -13,9 +13,6 @@
 
 enum { TIMERS_MOST = 1024, MICROSECOND = 1000 };
 
-/* A timer with a shorter period fires about that often, and counts what it left out. */
-enum { SHORTEST_PERIOD = 50000 };
-
 /* One of timer_create(2). */
 struct posix_timer {
 	struct list link;
@@ -43,16 +40,6 @@ static struct signal_info info_of(int number, int code)
 	return (struct signal_info){ .number = number, .code = code };
 }
 
-/* The next time on the grid of the period that is not too soon, and how many there were before it. */
-static uint64_t next_time(uint64_t deadline, uint64_t interval, uint64_t *count)
-{
-	const uint64_t soonest = clock_monotonic() + (interval < SHORTEST_PERIOD ? SHORTEST_PERIOD : 0);
-	const uint64_t more = soonest > deadline ? (soonest - deadline) / interval : 0;
-
-	*count = more + 1;
-	return time_add(time_add(deadline, more * interval), interval);
-}
-
 /* ---- of the process ---- */
 
 static void on_alarm(struct timer *timer)
@@ -62,7 +49,7 @@ static void on_alarm(struct timer *timer)
 	uint64_t count;
 
 	if (timers->interval)
-		timer_set(timer, next_time(timer->deadline, timers->interval, &count));
+		timer_set(timer, time_of_next(timer->deadline, timers->interval, &count));
 	(void)signal_process(timers->process, &info);
 }
 
@@ -228,7 +215,7 @@ static void on_expiry(struct timer *expired)
 	uint64_t count = 1;
 
 	if (timer->interval)
-		timer_set(expired, next_time(expired->deadline, timer->interval, &count));
+		timer_set(expired, time_of_next(expired->deadline, timer->interval, &count));
 	send(timer, count);
 }
 

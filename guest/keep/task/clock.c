@@ -143,3 +143,15 @@ uint64_t deadline_at(const struct time_value *value, bool realtime)
 	now = clock_realtime();
 	return time > now ? time_add(clock_monotonic(), time - now) : 0;
 }
+
+/* A timer with a shorter period fires about that often, and counts what it left out. */
+enum { SHORTEST_PERIOD = 50000 };
+
+uint64_t time_of_next(uint64_t deadline, uint64_t interval, uint64_t *count)
+{
+	const uint64_t soonest = clock_monotonic() + (interval < SHORTEST_PERIOD ? SHORTEST_PERIOD : 0);
+	const uint64_t more = soonest > deadline ? (soonest - deadline) / interval : 0;
+
+	*count = more + 1;
+	return time_add(time_add(deadline, more * interval), interval);
+}

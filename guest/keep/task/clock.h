@@ -31,4 +31,7 @@ uint64_t deadline_at(const struct time_value *value, bool realtime);
 /* A sum that ends at FOREVER. */
 uint64_t time_add(uint64_t left, uint64_t right);
 
+/* Of a timer with a period: the next time that is not too soon, and how many there were up to it. */
+uint64_t time_of_next(uint64_t deadline, uint64_t interval, uint64_t *count);
+
 #endif
