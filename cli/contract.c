@@ -11,8 +11,8 @@
 
 /* What serves the calls of a VM in this build; see service/service.h. */
 static void (*const services[])(struct abi_handlers *handlers) = {
-	service_abi,    service_console, service_vm,   service_clock, service_entropy,
-	service_memory, service_ring,    service_vcpu, service_event, service_timer,
+	service_abi,  service_console, service_vm,    service_clock, service_entropy, service_memory,
+	service_ring, service_vcpu,    service_event, service_timer, service_file,
 };
 
 json_t *contract_load(void)

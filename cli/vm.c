@@ -3,6 +3,7 @@
 #include "vm.h"
 
 #include "command.h"
+#include "machine/mount.h"
 #include "report.h"
 
 #include <errno.h>
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -139,6 +141,62 @@ static bool set_timeout(struct vm_settings *settings, const char *value)
 	return true;
 }
 
+/* ---- files of the host ---- */
+
+bool vm_add_mount(struct vm_settings *settings, const char *source, const char *path, bool read_only)
+{
+	const unsigned count = settings->machine.mount_count;
+	struct message message;
+
+	if (count == SERVICE_MOUNTS_MAX) {
+		fprintf(stderr, "%s: %s: cannot mount: %d mounts are the most that a VM can have\n", title,
+			source, SERVICE_MOUNTS_MAX);
+		return false;
+	}
+	if (mount_open(source, path, read_only, &settings->mounts[count], &message)) {
+		fprintf(stderr, "%s: %s: cannot mount: %s\n", title, source, message.text);
+		return false;
+	}
+	settings->machine.mounts = settings->mounts;
+	settings->machine.mount_count = count + 1;
+	return true;
+}
+
+/* Cuts ":ro" or ":rw" off the end of a mount. Without either it is read-only. */
+static bool cut_access(char *value)
+{
+	char *colon = strrchr(value, ':');
+	const bool is_access = colon && (!strcmp(colon, ":ro") || !strcmp(colon, ":rw"));
+	const bool read_only = !is_access || colon[2] == 'o';
+
+	if (is_access)
+		*colon = '\0';
+	return read_only;
+}
+
+/* The value is a word of the command line, which lasts as long as the process; it is cut into its parts there. */
+static bool set_mount(struct vm_settings *settings, const char *value)
+{
+	char *source = (char *)value;
+	const bool read_only = cut_access(source);
+	char *colon = strrchr(source, ':');
+	char why[256];
+
+	if (!colon || colon == source)
+		return vm_wrong("mount", value, "not of the form SRC:DST, with :ro or :rw behind it");
+	*colon = '\0';
+	/* Who gives files to a VM wants it to use them. */
+	gate_policy_allow(&settings->machine.policy, "file", why, sizeof why);
+	return vm_add_mount(settings, source, colon + 1, read_only);
+}
+
+static void close_mounts(struct vm_settings *settings)
+{
+	for (unsigned i = 0; i < settings->machine.mount_count; i++)
+		close(settings->mounts[i].fd);
+	settings->machine.mount_count = 0;
+}
+
 static bool set_stats(struct vm_settings *settings, const char *value)
 {
 	(void)value;
@@ -169,6 +227,7 @@ static const struct vm_option options[] = {
 	{ "rate", true, set_rate },
 	{ "resolution", true, set_resolution },
 	{ "timeout", true, set_timeout },
+	{ "mount", true, set_mount },
 	{ "stats", false, set_stats },
 	{ "trace", false, set_trace },
 	{ "json", true, set_json },
@@ -363,9 +422,16 @@ static int create_and_run(struct vm_settings *settings)
 
 int vm_run(struct vm_settings *settings)
 {
+	int status;
+
 	settings->machine.timing = settings->stats;
 	settings->machine.trace = settings->trace ? print_call : NULL;
 	if (!settings->machine.engine && !set_engine(settings, "auto"))
 		return STATUS_POSTERN;
-	return create_and_run(settings);
+	/* The guest chooses the bits of files that it makes. */
+	if (settings->machine.mount_count)
+		umask(0);
+	status = create_and_run(settings);
+	close_mounts(settings);
+	return status;
 }

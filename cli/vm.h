@@ -22,6 +22,7 @@ struct vm_settings {
 	const char *json;  /* NULL: none */
 	bool stats;
 	bool trace;
+	struct service_mount mounts[SERVICE_MOUNTS_MAX]; /* machine.mounts, once there are any */
 	struct machine_config machine;
 };
 
@@ -37,6 +38,12 @@ bool vm_wrong(const char *option, const char *value, const char *why);
 
 /* Sets defaults. What was set before stays, if it is none of these. memory: bytes; profile: what the VM may do. */
 void vm_settings_init(struct vm_settings *settings, uint64_t memory, const char *profile);
+
+/*
+ * Gives the VM a directory or a regular file of the host, for its guest to mount at path, which has to last. Whether it
+ * may use files at all is up to its policy. Returns false after a message.
+ */
+bool vm_add_mount(struct vm_settings *settings, const char *source, const char *path, bool read_only);
 
 enum { VM_HELP = -1, VM_WRONG = -2 };
 

@@ -53,15 +53,25 @@ int64_t gate_refuse(struct gate_frame *frame, unsigned wrong)
 	return refusal == GATE_BAD_STATE ? -state_error : refusals[refusal].error;
 }
 
+static bool is_declared(const struct gate_frame *frame, uint64_t error)
+{
+	const struct abi_call *call = &abi_calls[frame->ordinal];
+
+	return error < 192 && ((call->errors[error / 64] >> (error % 64)) & 1);
+}
+
+bool gate_may_answer(const struct gate_frame *frame, int error)
+{
+	return is_declared(frame, (uint64_t)error);
+}
+
 /* A handler's error that its contract does not declare is a bug of ours, and made visible. */
 void gate_count_error(struct gate_lane *lane, const struct gate_frame *frame, int64_t result)
 {
-	const struct abi_call *call = &abi_calls[frame->ordinal];
 	uint64_t error = (uint64_t)-result;
-	bool declared = error < 192 && ((call->errors[error / 64] >> (error % 64)) & 1);
 
 	gate_count(&lane->counters[frame->ordinal].failed, 1);
-	if (!declared && !frame->refused && !(error < 192 && is_gates_own((int)error)))
+	if (!is_declared(frame, error) && !frame->refused && !(error < 192 && is_gates_own((int)error)))
 		gate_count(&lane->undeclared, 1);
 }
 

@@ -148,6 +148,9 @@ struct timespec gate_host_time(const struct gate_vm *vm, uint64_t nanoseconds);
 struct gate_vm *gate_frame_vm(const struct gate_frame *frame);
 struct gate_vcpu *gate_frame_vcpu(const struct gate_frame *frame);
 
+/* Whether the contract declares an error for the frame's call; errno, positive. */
+bool gate_may_answer(const struct gate_frame *frame, int error);
+
 /* Whether a call is known at the VM's level, has a handler, and is permitted: enum gate_refusal or GATE_REFUSALS. */
 enum gate_refusal gate_verdict(const struct gate_vm *vm, unsigned ordinal);
 

@@ -11,17 +11,18 @@
 #include <sys/prctl.h>
 
 /* A row. With ONLY, argument number n must be `value` in the bits of `mask`. */
-#define CALL(name, reason)                 \
-	{                                  \
-		SCMP_SYS(name), reason, 0, \
-		{                          \
-			0                  \
-		}                          \
+#define ROW(name, reason, files, tests, ...)                      \
+	{                                                         \
+		SCMP_SYS(name), reason, files, tests, __VA_ARGS__ \
 	}
-#define ONLY(name, argument, mask, value, reason)                                                \
-	{                                                                                        \
-		SCMP_SYS(name), reason, 1, SCMP_CMP64(argument, SCMP_CMP_MASKED_EQ, mask, value) \
-	}
+#define TEST(argument, mask, value) SCMP_CMP64(argument, SCMP_CMP_MASKED_EQ, mask, value)
+#define CALL(name, reason) ROW(name, reason, JAIL_NO_FILES, 0, { 0 })
+#define ONLY(name, argument, mask, value, reason) \
+	ROW(name, reason, JAIL_NO_FILES, 1, TEST(argument, mask, value))
+#define READING(name, reason) ROW(name, reason, JAIL_READ_FILES, 0, { 0 })
+#define WRITING(name, reason) ROW(name, reason, JAIL_WRITE_FILES, 0, { 0 })
+#define WRITING_ONLY(name, argument, mask, value, reason) \
+	ROW(name, reason, JAIL_WRITE_FILES, 1, TEST(argument, mask, value))
 
 #define ALL_BITS 0xffffffffU /* the upper half of an int's register means nothing */
 
@@ -49,6 +50,13 @@ const struct jail_call jail_calls[] = {
 	ONLY(ioctl, 1, ALL_BITS, TCSETSF, "console.mode"),
 	ONLY(ioctl, 1, ALL_BITS, TIOCGWINSZ, "console.info: the terminal's size"),
 	ONLY(ioctl, 1, 0xff00, 0xae00, "the engine kvm: the requests of /dev/kvm's descriptors"),
+
+	/* a guest's files; Landlock decides which */
+	READING(openat2, "file.open, and the directories on a path"),
+	READING(statx, "file.info, file.look"),
+	READING(getdents64, "file.list"),
+	READING(readlinkat, "file.target"),
+	READING(fstatfs, "file.open: not on file systems of the kernel's own"),
 
 	/* waiting */
 	CALL(futex, "threads wait for each other; ring3's mailbox"),

@@ -3,12 +3,15 @@
 #ifndef POSTERN_JAIL_CALLS_H
 #define POSTERN_JAIL_CALLS_H
 
+#include "jail/jail.h"
+
 #include <seccomp.h>
 
 struct jail_call {
 	int number;
-	const char *reason; /* what needs it */
-	unsigned tests;     /* 1: only if an argument passes the test */
+	const char *reason;     /* what needs it */
+	enum jail_access files; /* only for a guest that was given files, or such as it may change */
+	unsigned tests;         /* 1: only if an argument passes the test */
 	struct scmp_arg_cmp test;
 };
 

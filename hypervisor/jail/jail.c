@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -77,13 +78,57 @@ int jail_landlock_version(void)
 	return version > 0 ? (int)version : 0;
 }
 
-/* No rule is added: nothing is allowed. */
-static int deny_files(void)
+/* As in the kernel's linux/landlock.h. */
+enum {
+	LANDLOCK_WRITE_FILE = 1 << 1,
+	LANDLOCK_READ_FILE = 1 << 2,
+	LANDLOCK_READ_DIR = 1 << 3,
+	LANDLOCK_REMOVE_DIR = 1 << 4,
+	LANDLOCK_REMOVE_FILE = 1 << 5,
+	LANDLOCK_MAKE_DIR = 1 << 7,
+	LANDLOCK_MAKE_REG = 1 << 8,
+	LANDLOCK_MAKE_SOCK = 1 << 9,
+	LANDLOCK_MAKE_FIFO = 1 << 10,
+	LANDLOCK_MAKE_SYM = 1 << 12,
+	LANDLOCK_REFER = 1 << 13,
+	LANDLOCK_TRUNCATE = 1 << 14,
+};
+
+enum {
+	TREE_READ = LANDLOCK_READ_FILE | LANDLOCK_READ_DIR,
+	/* Everything but executing, devices, and what devices take for control. */
+	TREE_WRITE = LANDLOCK_WRITE_FILE | LANDLOCK_REMOVE_DIR | LANDLOCK_REMOVE_FILE | LANDLOCK_MAKE_DIR |
+		     LANDLOCK_MAKE_REG | LANDLOCK_MAKE_SOCK | LANDLOCK_MAKE_FIFO | LANDLOCK_MAKE_SYM |
+		     LANDLOCK_REFER | LANDLOCK_TRUNCATE,
+};
+
+enum { LANDLOCK_PATH_BENEATH = 1 };
+
+struct path_rule {
+	uint64_t allowed;
+	int32_t fd;
+} __attribute__((packed));
+
+/* known: what the kernel's version of Landlock can allow. */
+static int allow_tree(int ruleset, const struct jail_tree *tree, uint64_t known)
+{
+	const struct path_rule rule = { (TREE_READ | (tree->read_only ? 0 : TREE_WRITE)) & known, tree->fd };
+	struct stat status;
+
+	if (fstat(tree->fd, &status))
+		return -errno;
+	if (!S_ISDIR(status.st_mode))
+		return 0;
+	return syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_PATH_BENEATH, &rule, 0) ? -errno : 0;
+}
+
+/* What no rule allows is denied. */
+static int deny_files(const struct jail_tree *trees, size_t count)
 {
 	int version = jail_landlock_version();
 	struct ruleset ruleset;
 	long fd;
-	int error;
+	int error = 0;
 
 	if (!version)
 		return 0;
@@ -94,12 +139,15 @@ static int deny_files(void)
 	fd = syscall(SYS_landlock_create_ruleset, &ruleset, landlock[version].size, 0);
 	if (fd < 0)
 		return -errno;
-	error = syscall(SYS_landlock_restrict_self, fd, 0) ? -errno : 0;
+	for (size_t i = 0; i < count && !error; i++)
+		error = allow_tree((int)fd, &trees[i], landlock[version].files);
+	if (!error && syscall(SYS_landlock_restrict_self, fd, 0))
+		error = -errno;
 	close((int)fd);
 	return error;
 }
 
-int jail_files(char *reason, size_t size)
+int jail_files(const struct jail_tree *trees, size_t count, char *reason, size_t size)
 {
 	int error;
 
@@ -107,7 +155,7 @@ int jail_files(char *reason, size_t size)
 		return fail(reason, size, "no_new_privs", -errno);
 	if (jail_is_relaxed())
 		return 0;
-	error = deny_files();
+	error = deny_files(trees, count);
 	return error ? fail(reason, size, "Landlock", error) : 0;
 }
 
@@ -136,11 +184,15 @@ bool jail_has_seccomp(void)
 	return !syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action);
 }
 
-static int add_rules(scmp_filter_ctx filter)
+static int add_rules(scmp_filter_ctx filter, enum jail_access files)
 {
 	for (const struct jail_call *call = jail_calls; call->reason; call++) {
-		int error = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call->number, call->tests,
-						   &call->test);
+		int error;
+
+		if (call->files > files)
+			continue;
+		error = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call->number, call->tests,
+					       &call->test);
 
 		if (error)
 			return error;
@@ -162,7 +214,7 @@ static int set_attributes(scmp_filter_ctx filter)
 	return error;
 }
 
-static int filter_calls(void)
+static int filter_calls(enum jail_access files)
 {
 	scmp_filter_ctx filter = seccomp_init(jail_is_relaxed() ? SCMP_ACT_LOG : SCMP_ACT_KILL_PROCESS);
 	int error;
@@ -171,14 +223,14 @@ static int filter_calls(void)
 		return -ENOMEM;
 	error = set_attributes(filter);
 	if (!error)
-		error = add_rules(filter);
+		error = add_rules(filter, files);
 	if (!error)
 		error = seccomp_load(filter);
 	seccomp_release(filter);
 	return error;
 }
 
-int jail_close(char *reason, size_t size)
+int jail_close(enum jail_access files, char *reason, size_t size)
 {
 	int error = lower(RLIMIT_CORE, 0);
 
@@ -186,6 +238,6 @@ int jail_close(char *reason, size_t size)
 		error = lower(RLIMIT_NOFILE, MOST_DESCRIPTORS);
 	if (error)
 		return fail(reason, size, "limits", error);
-	error = filter_calls();
+	error = filter_calls(files);
 	return error ? fail(reason, size, "seccomp", error) : 0;
 }

@@ -13,19 +13,28 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* What stays within reach of a monitor whose guest was given files. */
+struct jail_tree {
+	int fd; /* a directory, and with it all that is below it; or a file, which is open and needs no more */
+	bool read_only;
+};
+
+/* Which system calls on files it may make. */
+enum jail_access { JAIL_NO_FILES, JAIL_READ_FILES, JAIL_WRITE_FILES };
+
 /*
- * First step: no new privileges, and no file but those that are open, for the calling thread and those that it
- * starts from then on. Where the kernel has no Landlock, files are left to the second step.
+ * First step: no new privileges, and no file but those that are open and those in the trees, for the calling thread
+ * and those that it starts from then on. Where the kernel has no Landlock, files are left to the second step.
  *
  * Functions answer 0 or a negative errno, with a reason in words.
  */
-int jail_files(char *reason, size_t size);
+int jail_files(const struct jail_tree *trees, size_t count, char *reason, size_t size);
 
 /*
  * Second step, when all threads are there: limits, and for all threads only the system calls that are
  * in the table. Any other kills the process (SIGSYS), and the kernel logs which it was.
  */
-int jail_close(char *reason, size_t size);
+int jail_close(enum jail_access files, char *reason, size_t size);
 
 /* Whether this build's jail is relaxed. */
 bool jail_is_relaxed(void);

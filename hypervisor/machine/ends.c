@@ -138,7 +138,7 @@ static int wait_for_threads(struct machine *machine, struct message *message)
 int machine_run(struct machine *machine, struct machine_result *result, struct message *message)
 {
 	char reason[256];
-	int error = machine->jail ? jail_close(reason, sizeof reason) : 0;
+	int error = machine->jail ? jail_close(machine->files, reason, sizeof reason) : 0;
 
 	if (error)
 		return message_say(message, error, "cannot give up rights: %s", reason);

@@ -107,6 +107,8 @@ static int create_services(struct machine *machine, const struct machine_config 
 		.input = config->input,
 		.output = config->output,
 		.error = config->error,
+		.mounts = config->mounts,
+		.mount_count = config->mount_count,
 		.resolution = machine->resolution,
 		.counter = machine->resolution == 1,
 	};

@@ -3,6 +3,7 @@
 #ifndef POSTERN_MACHINE_INTERNAL_H
 #define POSTERN_MACHINE_INTERNAL_H
 
+#include "jail/jail.h"
 #include "machine/boot.h"
 #include "machine/machine.h"
 #include "machine/poller.h"
@@ -44,6 +45,7 @@ struct machine {
 	uint64_t timeout;    /* ns; 0: none */
 	uint64_t resolution; /* of the guest's clocks, ns, at least 1 */
 	bool jail;
+	enum jail_access files; /* what the jail has to permit */
 
 	sem_t started;          /* posted by each thread once it is there */
 	_Atomic unsigned alive; /* threads that have not ended */

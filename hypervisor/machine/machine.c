@@ -140,11 +140,19 @@ static int create_threads(struct machine *machine, struct message *message)
 	return error ? message_say(message, error, "cannot start a thread: %s", strerror(-error)) : 0;
 }
 
-static int create_jail(const struct machine *machine, struct message *message)
+static int create_jail(struct machine *machine, const struct machine_config *config, struct message *message)
 {
+	struct jail_tree trees[SERVICE_MOUNTS_MAX];
 	char reason[256];
-	int error = machine->jail ? jail_files(reason, sizeof reason) : 0;
+	int error;
 
+	machine->files = config->mount_count ? JAIL_READ_FILES : JAIL_NO_FILES;
+	for (unsigned i = 0; i < config->mount_count; i++) {
+		trees[i] = (struct jail_tree){ config->mounts[i].fd, config->mounts[i].read_only };
+		if (!config->mounts[i].read_only)
+			machine->files = JAIL_WRITE_FILES;
+	}
+	error = machine->jail ? jail_files(trees, config->mount_count, reason, sizeof reason) : 0;
 	return error ? message_say(message, error, "cannot give up rights: %s", reason) : 0;
 }
 
@@ -186,7 +194,7 @@ static int build(struct machine *machine, const struct machine_config *config, s
 	if (!error)
 		error = create_engine(machine, config, vcpu_pages, message);
 	if (!error)
-		error = create_jail(machine, message);
+		error = create_jail(machine, config, message);
 	return error ? error : create_threads(machine, message);
 }
 
@@ -199,6 +207,9 @@ int machine_create(const struct machine_config *config, struct machine **result,
 	if (config->vcpus < 1 || config->vcpus > ENGINE_MAX_VCPUS)
 		error = message_say(message, -EINVAL, "%u vCPUs, where 1 to %d are possible", config->vcpus,
 				    ENGINE_MAX_VCPUS);
+	if (config->mount_count > SERVICE_MOUNTS_MAX)
+		error = message_say(message, -EINVAL, "%u mounts, where %d are possible", config->mount_count,
+				    SERVICE_MOUNTS_MAX);
 	if (!error) {
 		machine = allocate(config);
 		error = machine ? 0 : message_say(message, -ENOMEM, "%s", strerror(ENOMEM));

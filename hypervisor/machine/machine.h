@@ -13,6 +13,7 @@
 #include "gate/gate.h"
 #include "machine/crash.h"
 #include "machine/message.h"
+#include "service/mount.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -41,7 +42,9 @@ struct machine_config {
 	int input;           /* the console's descriptors, which stay the caller's; -1: none */
 	int output;
 	int error;
-	gate_trace_hook *trace; /* NULL: none */
+	const struct service_mount *mounts; /* the host's files; descriptors stay the caller's */
+	unsigned mount_count;               /* at most SERVICE_MOUNTS_MAX */
+	gate_trace_hook *trace;             /* NULL: none */
 	void *trace_context;
 };
 

@@ -16,5 +16,6 @@ void service_ring(struct abi_handlers *handlers);
 void service_vcpu(struct abi_handlers *handlers);
 void service_event(struct abi_handlers *handlers);
 void service_timer(struct abi_handlers *handlers);
+void service_file(struct abi_handlers *handlers);
 
 #endif

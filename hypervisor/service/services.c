@@ -5,6 +5,7 @@
 #include "gate/ring.h"
 #include "service/clock.h"
 #include "service/console.h"
+#include "service/file.h"
 #include "service/service.h"
 #include "service/timer.h"
 #include "service/vcpu.h"
@@ -39,6 +40,8 @@ int services_create(struct services *services, const struct services_config *con
 		error = timers_create(services);
 	if (!error)
 		error = console_create(services);
+	if (!error)
+		error = files_create(services);
 	if (error)
 		services_destroy(services);
 	return error;
@@ -53,6 +56,7 @@ void services_destroy(struct services *services)
 	if (services->console)
 		console_destroy(services);
 	timers_destroy(services);
+	files_destroy(services);
 	free(services->vcpus);
 	pthread_mutex_destroy(&services->lifecycle);
 	memset(services, 0, sizeof *services);
@@ -165,12 +169,18 @@ static void describe_memory(const struct services *services, struct postern_abi_
 	info->limits[POSTERN_MEMORY_LIMIT_SPACE] = gate_memory(services->gate)->size >> MEMORY_PAGE_SHIFT;
 }
 
+static void describe_file(const struct services *services, struct postern_abi_info *info)
+{
+	info->limits[POSTERN_FILE_LIMIT_MOUNTS] = services->files->mount_count;
+}
+
 void services_describe(void *owner, struct postern_abi_info *info)
 {
 	/* clang-format off */
 	static void (*const describe[])(const struct services *services, struct postern_abi_info *info) = {
 		[POSTERN_SECTION_MEMORY] = describe_memory,
 		[POSTERN_SECTION_VCPU] = describe_vcpu,
+		[POSTERN_SECTION_FILE] = describe_file,
 	};
 	/* clang-format on */
 
@@ -190,4 +200,5 @@ void service_all(struct abi_handlers *handlers)
 	service_vcpu(handlers);
 	service_event(handlers);
 	service_timer(handlers);
+	service_file(handlers);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * services.h - the state behind the handlers of one VM: console, clock, entropy, memory, vCPUs, events, timers.
+ * services.h - the state behind the handlers of one VM: console, clock, entropy, memory, vCPUs, events, timers,
+ * files.
  * Handlers find it by gate_owner(); a machine embeds it, and serves its hooks.
  *
  * A VM's life, in this order:
@@ -14,12 +15,14 @@
  *   gate_destroy()      which lets go of what handles still name
  *   services_destroy()
  *
- * The process has to ignore SIGPIPE.
+ * The process has to ignore SIGPIPE; and if a VM may write to files, to have a umask of zero: bits of new files are the
+ * guest's to choose.
  */
 #ifndef POSTERN_SERVICE_SERVICES_H
 #define POSTERN_SERVICE_SERVICES_H
 
 #include "gate/gate.h"
+#include "service/mount.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -27,6 +30,7 @@
 #include <stdint.h>
 
 struct console;
+struct files;
 struct service_vcpu;
 struct services;
 struct timers;
@@ -83,6 +87,10 @@ struct services_config {
 	int output;
 	int error;
 
+	/* Of the host's files. What they point to has to last until services_create() returns, but for descriptors. */
+	const struct service_mount *mounts;
+	unsigned mount_count;
+
 	uint64_t resolution; /* of the clocks, ns; 0: SERVICES_RESOLUTION */
 	/*
 	 * The guest may read the processor's counter and sees the host's own. With a resolution of 1 and a host
@@ -100,6 +108,7 @@ struct services {
 	struct service_vcpu *vcpus;
 	struct timers *timers;
 	struct console *console;
+	struct files *files;
 	uint64_t clock_offset; /* ns: host's CLOCK_MONOTONIC less the VM's monotonic clock */
 	struct {
 		bool usable;    /* whether clock.scale may tell of it */

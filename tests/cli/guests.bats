@@ -47,6 +47,32 @@ passes()
 @test "calls by trap" { passes trap; }
 @test "calls in a batch" { passes batch; }
 @test "calls over rings, polled and not" { passes ring; }
+
+@test "files of a mount, by trap, in a batch and over a ring" {
+	echo "of the host" >"$BATS_TEST_TMPDIR/greeting"
+	boot "$SDK_GUESTS/files.elf" --mount "$BATS_TEST_TMPDIR:/there"
+	equal "$status $stderr" "0 "
+	contains "$output" "for /there" "by trap: of the host" "in a batch: of the host" "over a ring: of the host" \
+		"there is greeting"
+}
+
+@test "mounts that cannot be had" {
+	boot "$SDK_GUESTS/files.elf" --mount "$BATS_TEST_TMPDIR/none:/there"
+	equal "$status" 125
+	contains "$stderr" "none: cannot mount: cannot open: No such file or directory"
+	boot "$SDK_GUESTS/files.elf" --mount "$BATS_TEST_TMPDIR:there"
+	contains "$stderr" "the guest's path there is not absolute"
+	boot "$SDK_GUESTS/files.elf" --mount "$BATS_TEST_TMPDIR"
+	contains "$stderr" "not of the form SRC:DST"
+	boot "$SDK_GUESTS/files.elf" --mount /proc:/proc
+	contains "$stderr" "/proc: cannot mount: it shows the host's kernel"
+	boot "$SDK_GUESTS/files.elf" --mount /dev/null:/null
+	contains "$stderr" "neither a directory nor a regular file"
+	boot "$SDK_GUESTS/files.elf"
+	equal "$status" 126
+	contains "$stderr" "needs call file.root, which is not granted"
+}
+
 @test "events" { passes events; }
 @test "events in a storm, with all registers kept" { passes storm; }
 @test "timers" { passes timer; }

@@ -41,7 +41,7 @@ static void enter_jail(void)
 {
 	char reason[256];
 
-	if (jail_files(reason, sizeof reason) || jail_close(reason, sizeof reason)) {
+	if (jail_files(NULL, 0, reason, sizeof reason) || jail_close(JAIL_NO_FILES, reason, sizeof reason)) {
 		fprintf(stderr, "%s\n", reason);
 		_exit(NO_JAIL);
 	}
@@ -153,7 +153,7 @@ static int open_under_landlock(void)
 	int before = open("/etc/passwd", O_RDONLY);
 	char byte;
 
-	if (jail_files(reason, sizeof reason))
+	if (jail_files(NULL, 0, reason, sizeof reason))
 		return NO_JAIL;
 	if (open("/etc/passwd", O_RDONLY) >= 0 || errno != EACCES)
 		return 1;
