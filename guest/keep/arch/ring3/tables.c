@@ -21,13 +21,13 @@ struct run {
 
 static int64_t call_mapper(uint64_t what, uint64_t address, uint64_t length, uint64_t access, uint64_t from)
 {
-	register uint64_t r10 __asm__("r10") = from;
+	const uint64_t mapper = guest_boot()->mapper;
+	register uint64_t r10 __asm__("r10") = from; /* from here on there is no call that could change it */
 	int64_t result;
 
 	__asm__ volatile("call *%[mapper]"
 			 : "=a"(result)
-			 : "a"(what), "D"(address), "S"(length), "d"(access),
-			   "r"(r10), [mapper] "r"(guest_boot()->mapper)
+			 : "a"(what), "D"(address), "S"(length), "d"(access), "r"(r10), [mapper] "r"(mapper)
 			 : "rcx", "r11", "cc", "memory");
 	return result;
 }
