@@ -158,6 +158,8 @@ struct engine {
 	uint64_t mapper; /* of boot information in the contract; 0: none */
 	bool has_tables; /* its guests have the processor's own descriptor tables: vcpu_features.tables */
 
+	/* Whether it is worth to probe for it: a hint that costs next to nothing. */
+	bool (*is_likely)(void);
 	/* Whether this host can run it. On failure, reason says in one sentence what is lacking. */
 	int (*probe)(char *reason, size_t size);
 
@@ -214,6 +216,7 @@ struct engine {
 	int (*take_dirty)(struct engine_vm *vm, uint64_t *bitmap, size_t words);
 };
 
+extern const struct engine engine_kvm;
 extern const struct engine engine_ring3;
 
 #endif

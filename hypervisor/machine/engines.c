@@ -5,14 +5,14 @@
 #include <errno.h>
 #include <string.h>
 
-const struct engine *const machine_engines[] = { &engine_ring3, NULL };
+const struct engine *const machine_engines[] = { &engine_kvm, &engine_ring3, NULL };
 
 static const struct engine *find_best(struct message *message)
 {
 	char reason[256] = "";
 
 	for (const struct engine *const *engine = machine_engines; *engine; engine++) {
-		if (!(*engine)->probe(reason, sizeof reason))
+		if ((*engine)->is_likely() && !(*engine)->probe(reason, sizeof reason))
 			return *engine;
 	}
 	message_say(message, -ENOTSUP, "no engine works on this host; 'postern doctor' says why");

@@ -264,15 +264,15 @@ need_engine()
 @test "doctor tells of engines and of the host" {
 	run --separate-stderr "$POSTERN" doctor
 	[ "$status" -le 1 ]
-	contains "$output" "engines:" "  ring3 " "this host:" "  seccomp " "  Landlock " "  io_uring " "  CPUID faulting "
+	contains "$output" "engines:" "  kvm " "  ring3 " "this host:" "  seccomp " "  Landlock " "  io_uring " "  CPUID faulting "
 	equal "$stderr" ""
 }
 
 @test "doctor --json tells the same to programs" {
 	run --separate-stderr "$POSTERN" doctor --json
 	[ "$status" -le 1 ]
-	equal "$(jq -r '[.engines[0].name, (.engines[0].available | type), (.host | length > 5)] | join(" ")' <<<"$output")" \
-		"ring3 boolean true"
+	equal "$(jq -r '[.engines[].name, (.engines[1].available | type), (.host | length > 5)] | join(" ")' <<<"$output")" \
+		"kvm ring3 boolean true"
 }
 
 @test "doctor takes nothing else" {

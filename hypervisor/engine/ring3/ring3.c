@@ -496,6 +496,11 @@ static int ring3_take_dirty(struct engine_vm *vm, uint64_t *bitmap, size_t words
 	return -ENOTSUP;
 }
 
+static bool ring3_is_likely(void)
+{
+	return true;
+}
+
 /* Says what the host lacks for a guest process, as far as that can be asked for without making one. */
 static int ring3_probe(char *reason, size_t size)
 {
@@ -517,6 +522,7 @@ static int ring3_probe(char *reason, size_t size)
 const struct engine engine_ring3 = {
 	.name = "ring3",
 	.mapper = RING3_CODE + RING3_MAPPER_AT,
+	.is_likely = ring3_is_likely,
 	.probe = ring3_probe,
 	.create = ring3_create,
 	.destroy = ring3_destroy,
