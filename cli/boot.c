@@ -14,10 +14,11 @@ enum { DEFAULT_MEMORY_MIB = 128 };
 
 static const char help[] =
 	"usage: postern boot IMAGE [OPTION]... [-- ARGUMENT...]\n"
+	"       postern boot --kernel FILE [--initrd FILE] [--append TEXT] [OPTION]...\n"
 	"       postern trace IMAGE [OPTION]... [-- ARGUMENT...]\n"
 	"\n"
 	"Runs a guest image that was built with the SDK. The arguments become its command line. 'trace' is\n"
-	"'boot --trace'.\n"
+	"'boot --trace'. With --kernel, runs a kernel that knows nothing of Postern, on emulated devices.\n"
 	"\n"
 	"options:\n"
 	"  --memory SIZE       RAM, in bytes or with K, M or G behind it (128M)\n"
@@ -35,9 +36,12 @@ static const char help[] =
 	"  --stats             print how often each call was made and how long it took, to stderr\n"
 	"  --trace             print each call, to stderr\n"
 	"  --json FILE         write the result, crash report and statistics as JSON\n"
+	"  --kernel FILE       a kernel: a Linux bzImage, an ELF file with a PVH note, or a static PIE\n"
+	"  --initrd FILE       the kernel's initial RAM disk\n"
+	"  --append TEXT       the kernel's command line\n"
 	"  --help              print this\n"
 	"\n"
-	"exit status: the guest's own, or 124 timed out, 125 failed, 126 image refused, 134 guest crashed,\n"
+	"exit status: the guest's own, or 123 reset itself, 124 timed out, 125 failed, 126 image refused, 134 guest crashed,\n"
 	"128+N ended by signal N\n";
 
 /* Joins words by blanks. Returns memory that the caller frees, or NULL. */
@@ -59,49 +63,115 @@ static char *join(char *const *words)
 	return line;
 }
 
-static int read_image(struct vm_settings *settings)
+/* Reads a file to memory that the caller frees. Returns an exit status. */
+static int read_file(const char *name, uint8_t **bytes, size_t *size)
 {
-	int fd = open(settings->name, O_RDONLY | O_CLOEXEC);
+	int fd = open(name, O_RDONLY | O_CLOEXEC);
 	struct message message;
 	int error;
 
 	if (fd < 0) {
-		fprintf(stderr, "postern: %s: cannot open: %s\n", settings->name, strerror(errno));
+		fprintf(stderr, "postern: %s: cannot open: %s\n", name, strerror(errno));
 		return STATUS_POSTERN;
 	}
-	error = image_read(fd, &settings->machine.image, &settings->machine.image_size, &message);
+	error = image_read(fd, bytes, size, &message);
 	close(fd);
 	if (!error)
 		return STATUS_DONE;
-	fprintf(stderr, "postern: %s: cannot read: %s\n", settings->name, message.text);
+	fprintf(stderr, "postern: %s: cannot read: %s\n", name, message.text);
 	return STATUS_POSTERN;
 }
 
-static int boot(struct vm_settings *settings, int argc, char **argv)
+/* ---- options of its own ---- */
+
+static bool set_kernel(struct vm_settings *settings, const char *value)
 {
-	static const struct vm_option none[] = { { 0 } };
-	char *command;
-	int index;
+	settings->kernel = value;
+	return true;
+}
+
+static bool set_initrd(struct vm_settings *settings, const char *value)
+{
+	settings->initrd = value;
+	return true;
+}
+
+static bool set_append(struct vm_settings *settings, const char *value)
+{
+	settings->append = value;
+	return true;
+}
+
+/* clang-format off */
+static const struct vm_option own_options[] = {
+	{ "kernel", true, set_kernel },
+	{ "initrd", true, set_initrd },
+	{ "append", true, set_append },
+	{ 0 },
+};
+/* clang-format on */
+
+static int wrong_use(const char *title, const char *what)
+{
+	fprintf(stderr, "%s: %s; '%s --help' tells what it takes\n", title, what, title);
+	return STATUS_POSTERN;
+}
+
+/* ---- running ---- */
+
+/* A kernel that knows nothing of Postern. */
+static int boot_kernel(struct vm_settings *settings)
+{
+	uint8_t *initrd = NULL;
+	int status = STATUS_DONE;
+
+	settings->name = settings->kernel;
+	settings->machine.unmodified = true;
+	settings->machine.command = settings->append ? settings->append : "";
+	if (settings->initrd)
+		status = read_file(settings->initrd, &initrd, &settings->machine.module_size);
+	settings->machine.module = initrd;
+	if (!status)
+		status = read_file(settings->name, &settings->machine.image, &settings->machine.image_size);
+	if (!status)
+		status = vm_run(settings);
+	free(initrd);
+	return status;
+}
+
+static int boot_image(struct vm_settings *settings, char **words)
+{
+	char *command = join(words + 1);
 	int status;
 
-	vm_settings_init(settings, (uint64_t)DEFAULT_MEMORY_MIB << 20, "compute");
-	index = vm_read_options(settings, none, help, argc, argv);
-	if (index < 0)
-		return index == VM_HELP ? STATUS_DONE : STATUS_POSTERN;
-	if (index == argc) {
-		fprintf(stderr, "%s: no image given; '%s --help' tells what it takes\n", argv[0], argv[0]);
-		return STATUS_POSTERN;
-	}
-	settings->name = argv[index];
-	command = join(argv + index + 1);
+	settings->name = words[0];
 	if (!command)
 		return STATUS_POSTERN;
 	settings->machine.command = command;
-	status = read_image(settings);
+	status = read_file(settings->name, &settings->machine.image, &settings->machine.image_size);
 	if (!status)
 		status = vm_run(settings);
 	free(command);
 	return status;
+}
+
+static int boot(struct vm_settings *settings, int argc, char **argv)
+{
+	int index;
+
+	vm_settings_init(settings, (uint64_t)DEFAULT_MEMORY_MIB << 20, "compute");
+	index = vm_read_options(settings, own_options, help, argc, argv);
+	if (index < 0)
+		return index == VM_HELP ? STATUS_DONE : STATUS_POSTERN;
+	if (settings->kernel && index < argc)
+		return wrong_use(argv[0], "an image and --kernel given, where one of them runs");
+	if (settings->kernel)
+		return boot_kernel(settings);
+	if (settings->initrd || settings->append)
+		return wrong_use(argv[0], "--initrd or --append given, and no --kernel");
+	if (index == argc)
+		return wrong_use(argv[0], "no image given");
+	return boot_image(settings, argv + index);
 }
 
 int command_boot(int argc, char **argv)

@@ -139,6 +139,11 @@ static void print_nothing(FILE *to, const struct report *report)
 	(void)report;
 }
 
+static void print_reset(FILE *to, const struct report *report)
+{
+	fprintf(to, "postern: %s: ended when the guest reset itself\n", report->image);
+}
+
 static void print_timeout(FILE *to, const struct report *report)
 {
 	fprintf(to, "postern: %s: ended after %.3f s (--timeout)\n", report->image, report->seconds);
@@ -161,6 +166,7 @@ static const struct {
 	void (*print)(FILE *to, const struct report *report);
 } ends[MACHINE_ENDS] = {
 	[MACHINE_EXITED] = { "exited", print_nothing },
+	[MACHINE_RESET] = { "reset", print_reset },
 	[MACHINE_CRASHED] = { "crashed", print_crash },
 	[MACHINE_TIMED_OUT] = { "timed out", print_timeout },
 	[MACHINE_SIGNALLED] = { "signalled", print_signal },
@@ -190,6 +196,32 @@ static const char *call_name(unsigned ordinal)
 	return ordinal == ABI_NO_CALL ? "(unknown)" : abi_calls[ordinal].name;
 }
 
+/* Hypercalls that crossed in a batch or over a ring were no exits; so this tells traps from calls. */
+static void print_exits(FILE *to, const struct machine *machine)
+{
+	uint64_t counts[ENGINE_EXITS];
+
+	machine_exits(machine, counts);
+	fprintf(to, "  %-20s %10s\n", "exit", "count");
+	for (unsigned kind = 0; kind < ENGINE_EXITS; kind++) {
+		if (counts[kind])
+			fprintf(to, "  %-20s %10" PRIu64 "\n", machine_exit_name(kind), counts[kind]);
+	}
+}
+
+static void print_devices(FILE *to, const struct machine *machine)
+{
+	struct bus_count count;
+	const char *name;
+
+	for (unsigned i = 0; (name = machine_device(machine, i, &count)); i++) {
+		if (!i)
+			fprintf(to, "  %-20s %10s %10s\n", "device", "reads", "writes");
+		if (count.reads || count.writes)
+			fprintf(to, "  %-20s %10" PRIu64 " %10" PRIu64 "\n", name, count.reads, count.writes);
+	}
+}
+
 void report_stats(FILE *to, const struct report *report)
 {
 	struct gate_stats stats;
@@ -206,6 +238,8 @@ void report_stats(FILE *to, const struct report *report)
 					    &stats.counts[crossing][ordinal]);
 		}
 	}
+	print_exits(to, report->machine);
+	print_devices(to, report->machine);
 	for (enum gate_refusal refusal = 0; refusal < GATE_REFUSALS; refusal++) {
 		if (stats.refused[refusal])
 			fprintf(to, "  turned away: %" PRIu64 " %s\n", stats.refused[refusal],
@@ -277,6 +311,30 @@ static json_t *json_count(const struct report *report, unsigned ordinal, enum ga
 	return object;
 }
 
+static json_t *json_exits(const struct machine *machine)
+{
+	uint64_t counts[ENGINE_EXITS];
+	json_t *object = json_object();
+
+	machine_exits(machine, counts);
+	for (unsigned kind = 0; kind < ENGINE_EXITS; kind++)
+		json_object_set_new(object, machine_exit_name(kind), json_integer((json_int_t)counts[kind]));
+	return object;
+}
+
+static json_t *json_devices(const struct machine *machine)
+{
+	json_t *array = json_array();
+	struct bus_count count;
+	const char *name;
+
+	for (unsigned i = 0; (name = machine_device(machine, i, &count)); i++)
+		json_array_append_new(array,
+				      json_pack("{s:s, s:I, s:I}", "device", name, "reads",
+						(json_int_t)count.reads, "writes", (json_int_t)count.writes));
+	return array;
+}
+
 static json_t *json_stats(const struct report *report)
 {
 	struct gate_stats stats;
@@ -295,8 +353,9 @@ static json_t *json_stats(const struct report *report)
 	for (enum gate_refusal refusal = 0; refusal < GATE_REFUSALS; refusal++)
 		json_object_set_new(refused, gate_refusal_name(refusal),
 				    json_integer((json_int_t)stats.refused[refusal]));
-	return json_pack("{s:o, s:o, s:I, s:I}", "calls", calls, "refused", refused, "undeclared",
-			 (json_int_t)stats.undeclared, "resident",
+	return json_pack("{s:o, s:o, s:o, s:o, s:I, s:I}", "calls", calls, "exits",
+			 json_exits(report->machine), "devices", json_devices(report->machine), "refused",
+			 refused, "undeclared", (json_int_t)stats.undeclared, "resident",
 			 (json_int_t)machine_resident(report->machine));
 }
 

@@ -312,6 +312,8 @@ static int status_of(const struct machine_result *result)
 	switch (result->end) {
 	case MACHINE_EXITED:
 		return result->code;
+	case MACHINE_RESET:
+		return STATUS_RESET;
 	case MACHINE_CRASHED:
 		return STATUS_CRASHED;
 	case MACHINE_TIMED_OUT:

@@ -9,6 +9,7 @@
 
 /* Beside the guest's own: as timeout(1) and shells have them, so that scripts can tell whose failure it was. */
 enum {
+	STATUS_RESET = 123, /* an unmodified guest has reset itself */
 	STATUS_TIMED_OUT = 124,
 	STATUS_POSTERN = 125, /* wrong command line, or this host could not do it */
 	STATUS_REFUSED = 126, /* the image */
@@ -17,9 +18,12 @@ enum {
 };
 
 struct vm_settings {
-	const char *name;  /* of what runs, for messages */
-	const char *order; /* for getopt_long(): "+" if options end at the first word that is none */
-	const char *json;  /* NULL: none */
+	const char *name;   /* of what runs, for messages */
+	const char *order;  /* for getopt_long(): "+" if options end at the first word that is none */
+	const char *json;   /* NULL: none */
+	const char *kernel; /* of `boot`: files, and the command line; NULL: none */
+	const char *initrd;
+	const char *append;
 	bool stats;
 	bool trace;
 	struct service_mount mounts[SERVICE_MOUNTS_MAX]; /* machine.mounts, once there are any */

@@ -36,13 +36,13 @@ static enum postern_boot_engine engine_number(const char *name)
 }
 
 /* The pages are there: memory holds the image, which lies behind them. */
-static void lay_out_vcpus(const struct boot_config *config, uint64_t vcpu_pages[ENGINE_MAX_VCPUS])
+void boot_lay_out_vcpus(struct guest_memory *memory, unsigned vcpus, uint64_t vcpu_pages[ENGINE_MAX_VCPUS])
 {
-	p2m_set(config->memory, BOOT_VCPU_PAGES / MEMORY_PAGE_SIZE, config->vcpus, P2M_SHARED);
-	for (uint32_t i = 0; i < config->vcpus; i++) {
+	p2m_set(memory, BOOT_VCPU_PAGES / MEMORY_PAGE_SIZE, vcpus, P2M_SHARED);
+	for (uint32_t i = 0; i < vcpus; i++) {
 		vcpu_pages[i] = BOOT_VCPU_PAGES + i * MEMORY_PAGE_SIZE;
-		memory_store_u32(
-			config->memory->base + vcpu_pages[i] + offsetof(struct postern_vcpu_page, number), i);
+		memory_store_u32(memory->base + vcpu_pages[i] + offsetof(struct postern_vcpu_page, number),
+				 i);
 	}
 }
 
@@ -116,7 +116,7 @@ int boot_lay_out(const struct boot_config *config, uint64_t vcpu_pages[ENGINE_MA
 		return error;
 	p2m_set(config->memory, 0, 1, P2M_HOLE);
 	write_info(config);
-	lay_out_vcpus(config, vcpu_pages);
+	boot_lay_out_vcpus(config->memory, config->vcpus, vcpu_pages);
 	return 0;
 }
 

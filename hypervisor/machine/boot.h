@@ -44,6 +44,9 @@ struct boot_config {
 int boot_lay_out(const struct boot_config *config, uint64_t vcpu_pages[ENGINE_MAX_VCPUS],
 		 struct message *message);
 
+/* That part of it which every guest needs on an engine that has such pages. */
+void boot_lay_out_vcpus(struct guest_memory *memory, unsigned vcpus, uint64_t vcpu_pages[ENGINE_MAX_VCPUS]);
+
 /* Sets the registers with which vCPU 0 begins. */
 void boot_state(const struct image *image, struct engine_state *state);
 

@@ -204,7 +204,7 @@ static int measure(struct image *image, const struct survey *survey, struct mess
 	return 0;
 }
 
-int image_open(struct image *image, uint8_t *bytes, size_t size, struct message *message)
+static int open_image(struct image *image, uint8_t *bytes, size_t size, bool is_bare, struct message *message)
 {
 	struct survey survey = { 0 };
 	int error;
@@ -215,14 +215,26 @@ int image_open(struct image *image, uint8_t *bytes, size_t size, struct message 
 		error = survey_program(image, &survey, i, message);
 	if (!error)
 		error = measure(image, &survey, message);
-	if (!error && !survey.has_note)
-		error = message_say(message, -ENOEXEC, "no Postern note: not built for Postern");
+	if (!error && survey.has_note == is_bare)
+		error = message_say(message, -ENOEXEC,
+				    is_bare ? "built for Postern; it runs without --kernel"
+					    : "no Postern note: not built for Postern");
 	if (error) {
 		image->file = NULL;
 		return error;
 	}
 	symbols_read(&image->symbols, bytes, size);
 	return 0;
+}
+
+int image_open(struct image *image, uint8_t *bytes, size_t size, struct message *message)
+{
+	return open_image(image, bytes, size, false, message);
+}
+
+int image_open_bare(struct image *image, uint8_t *bytes, size_t size, struct message *message)
+{
+	return open_image(image, bytes, size, true, message);
 }
 
 /* ---- loading ---- */

@@ -14,6 +14,7 @@
 #include "memory/memory.h"
 #include "postern/note.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -69,6 +70,11 @@ int image_read(int fd, uint8_t **bytes, size_t *size, struct message *message);
 int image_open(struct image *image, uint8_t *bytes, size_t size, struct message *message);
 
 /*
+ * The same for an image that knows nothing of Postern: static PIE, and without our note. Errors: as image_open().
+ */
+int image_open_bare(struct image *image, uint8_t *bytes, size_t size, struct message *message);
+
+/*
  * Judges what the notes of the image need by what a VM offers: offer() is asked for each section that the
  * image names. Errors: -ENOEXEC, with a message that names the first thing that is lacking.
  */
@@ -84,6 +90,27 @@ int image_load(const struct image *image, const struct guest_memory *memory, gpa
 	       struct message *message);
 
 void image_close(struct image *image);
+
+/*
+ * For those who read ELF files: notes, one after another. image_take_note() returns false when what is left is cut
+ * short; what a note points to are bytes of the file.
+ */
+struct image_notes {
+	const uint8_t *bytes;
+	uint64_t size;      /* what is left of them */
+	uint64_t alignment; /* of owner and description: 4, or 8 in segments that are aligned so */
+};
+
+struct image_note {
+	uint32_t type;
+	uint32_t owner_size; /* with its NUL */
+	uint32_t size;       /* of the description */
+	const uint8_t *owner;
+	const uint8_t *description;
+};
+
+bool image_take_note(struct image_notes *notes, struct image_note *note);
+bool image_note_is(const struct image_note *note, const char *owner, uint32_t type);
 
 /* For image.c: takes the needs of Postern's notes in `size` bytes of the file; sets *found if there are any. */
 int image_read_notes(struct image *image, unsigned segment, uint64_t offset, uint64_t size,

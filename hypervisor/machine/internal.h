@@ -3,8 +3,10 @@
 #ifndef POSTERN_MACHINE_INTERNAL_H
 #define POSTERN_MACHINE_INTERNAL_H
 
+#include "device/board.h"
 #include "jail/jail.h"
 #include "machine/boot.h"
+#include "machine/kernel.h"
 #include "machine/machine.h"
 #include "machine/poller.h"
 #include "service/services.h"
@@ -28,8 +30,12 @@ struct machine_vcpu {
 	struct gate_vcpu *gate;
 	pthread_t thread;
 	bool has_thread;
-	_Atomic uint32_t phase; /* enum machine_phase; a futex */
+	_Atomic uint32_t phase;               /* enum machine_phase; a futex */
+	_Atomic uint64_t exits[ENGINE_EXITS]; /* of each kind; by its thread, relaxed */
 };
+
+/* Serves an exit: puts the answer into it, or ends the VM. By the vCPU's thread. */
+typedef void machine_server(struct machine_vcpu *vcpu, struct engine_exit *exit);
 
 struct machine {
 	struct services services;
@@ -39,6 +45,11 @@ struct machine {
 	struct abi_handlers handlers;
 	struct guest_memory memory;
 	struct image image;
+	struct kernel kernel; /* of a guest that knows nothing of Postern; otherwise NONE */
+	struct kernel_start start;
+	struct board board;     /* for such guests only */
+	_Atomic uint32_t wakes; /* a futex: a vCPU that executed HLT is to look around; by whoever wakes it */
+	machine_server *const *serve; /* by kind of exit */
 	struct poller poller;
 	unsigned vcpu_count;
 	struct machine_vcpu vcpus[ENGINE_MAX_VCPUS];
@@ -87,6 +98,21 @@ void machine_vcpu_stop(struct machine_vcpu *vcpu);
 /* Makes all threads of vCPUs end, and waits for none. */
 void machine_vcpus_interrupt(struct machine *machine);
 void machine_vcpus_join(struct machine *machine);
+
+/* For guests that are built for Postern. */
+extern machine_server *const machine_serve[ENGINE_EXITS];
+/* Those that do for others as well. */
+machine_server machine_serve_crash, machine_serve_tsc, machine_serve_interrupted;
+
+/* emulate.c: guests that are not */
+
+extern machine_server *const machine_emulate[ENGINE_EXITS];
+/* Has a halted vCPU look around. By any thread. */
+void machine_wake_halted(struct machine *machine);
+/* What the engine asks where it has no chipset; see engine.h. */
+int machine_acknowledge(void *owner);
+int machine_create_board(struct machine *machine, const struct machine_config *config,
+			 struct message *message);
 
 /* hooks.c: what services ask of the machine, and what the image may ask of the services */
 

@@ -68,7 +68,8 @@ static int create_memory(struct machine *machine, const struct machine_config *c
 		     : 0;
 }
 
-static int load_image(struct machine *machine, const struct machine_config *config, uint64_t *vcpu_pages,
+/* For a guest that is built for Postern. */
+static int load_guest(struct machine *machine, const struct machine_config *config, uint64_t *vcpu_pages,
 		      struct message *message)
 {
 	const struct boot_config boot = {
@@ -87,6 +88,33 @@ static int load_image(struct machine *machine, const struct machine_config *conf
 	return error ? error : boot_lay_out(&boot, vcpu_pages, message);
 }
 
+static int load_kernel(struct machine *machine, const struct machine_config *config, uint64_t *vcpu_pages,
+		       struct message *message)
+{
+	const struct kernel_config kernel = {
+		.memory = &machine->memory,
+		.command = config->command,
+		.initrd = config->module,
+		.initrd_size = config->module_size,
+		.vcpus = config->vcpus,
+		.is_hardware = config->engine->has_tables,
+	};
+	int error = kernel_load(&machine->kernel, &machine->image, &kernel, &machine->start, message);
+
+	if (!error && machine->start.start == ENGINE_START_PARAVIRTUAL)
+		boot_lay_out_vcpus(&machine->memory, config->vcpus, vcpu_pages);
+	return error;
+}
+
+static int load(struct machine *machine, const struct machine_config *config, uint64_t *vcpu_pages,
+		struct message *message)
+{
+	if (config->unmodified)
+		return load_kernel(machine, config, vcpu_pages, message);
+	boot_state(&machine->image, &machine->start.state);
+	return load_guest(machine, config, vcpu_pages, message);
+}
+
 static int create_engine(struct machine *machine, const struct machine_config *config,
 			 const uint64_t *vcpu_pages, struct message *message)
 {
@@ -95,15 +123,16 @@ static int create_engine(struct machine *machine, const struct machine_config *c
 		.vcpus = config->vcpus,
 		.vcpu_pages = vcpu_pages,
 		.trap_tsc = machine->resolution > 1,
+		.start = machine->start.start,
+		.page_tables = machine->start.page_tables,
+		.chipset = machine->start.start != ENGINE_START_PARAVIRTUAL,
 	};
-	struct engine_state state;
 	int error = config->engine->create(&engine, &machine->vm);
 
 	machine->engine = config->engine;
-	if (!error) {
-		boot_state(&machine->image, &state);
-		error = config->engine->set_state(config->engine->vcpu(machine->vm, 0), &state);
-	}
+	if (!error)
+		error = config->engine->set_state(config->engine->vcpu(machine->vm, 0),
+						  &machine->start.state);
 	return error ? message_say(message, error, "engine %s: cannot make the VM: %s", config->engine->name,
 				   strerror(-error))
 		     : 0;
@@ -122,7 +151,8 @@ static void on_poller_ended(void *owner)
 	machine_wake(machine);
 }
 
-static int create_threads(struct machine *machine, struct message *message)
+static int create_threads(struct machine *machine, const struct machine_config *config,
+			  struct message *message)
 {
 	int error = services_start(&machine->services, machine->gate);
 
@@ -136,6 +166,9 @@ static int create_threads(struct machine *machine, struct message *message)
 	}
 	while (sem_wait(&machine->started))
 		;
+	error = config->unmodified ? machine_create_board(machine, config, message) : 0;
+	if (error)
+		return error;
 	error = machine_vcpus_create(machine);
 	return error ? message_say(message, error, "cannot start a thread: %s", strerror(-error)) : 0;
 }
@@ -168,6 +201,7 @@ static struct machine *allocate(const struct machine_config *config)
 	machine->timeout = config->timeout;
 	machine->resolution = config->resolution ? config->resolution : SERVICES_RESOLUTION;
 	machine->jail = config->jail;
+	machine->serve = config->unmodified ? machine_emulate : machine_serve;
 	machine->memory.fd = -1;
 	machine->signals = -1;
 	machine->events = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -190,12 +224,20 @@ static int build(struct machine *machine, const struct machine_config *config, s
 	if (!error)
 		error = machine_create_gate(machine, config, message);
 	if (!error)
-		error = load_image(machine, config, vcpu_pages, message);
+		error = load(machine, config, vcpu_pages, message);
 	if (!error)
 		error = create_engine(machine, config, vcpu_pages, message);
 	if (!error)
 		error = create_jail(machine, config, message);
-	return error ? error : create_threads(machine, message);
+	return error ? error : create_threads(machine, config, message);
+}
+
+static int open_image(struct machine *machine, const struct machine_config *config, struct message *message)
+{
+	if (config->unmodified)
+		return kernel_open(&machine->kernel, &machine->image, config->image, config->image_size,
+				   message);
+	return image_open(&machine->image, config->image, config->image_size, message);
 }
 
 int machine_create(const struct machine_config *config, struct machine **result, struct message *message)
@@ -215,7 +257,7 @@ int machine_create(const struct machine_config *config, struct machine **result,
 		error = machine ? 0 : message_say(message, -ENOMEM, "%s", strerror(ENOMEM));
 	}
 	if (!error)
-		error = image_open(&machine->image, config->image, config->image_size, message);
+		error = open_image(machine, config, message);
 	if (error) {
 		free(config->image);
 		machine_destroy(machine);
@@ -236,6 +278,7 @@ void machine_quit(struct machine *machine)
 	atomic_store_explicit(&machine->stopping, true, memory_order_seq_cst);
 	if (machine->gate)
 		services_stop(&machine->services);
+	board_stop(&machine->board);
 	machine_vcpus_interrupt(machine);
 	poller_stop(&machine->poller);
 }
@@ -247,6 +290,7 @@ void machine_destroy(struct machine *machine)
 	machine_quit(machine);
 	machine_vcpus_join(machine);
 	poller_destroy(&machine->poller);
+	board_destroy(&machine->board);
 	if (machine->gate)
 		services_join(&machine->services);
 	if (machine->vm)
@@ -259,6 +303,39 @@ void machine_destroy(struct machine *machine)
 	sem_destroy(&machine->started);
 	close(machine->events);
 	free(machine);
+}
+
+void machine_exits(const struct machine *machine, uint64_t counts[ENGINE_EXITS])
+{
+	memset(counts, 0, ENGINE_EXITS * sizeof *counts);
+	for (unsigned i = 0; i < machine->vcpu_count; i++) {
+		for (unsigned kind = 0; kind < ENGINE_EXITS; kind++)
+			counts[kind] +=
+				atomic_load_explicit(&machine->vcpus[i].exits[kind], memory_order_relaxed);
+	}
+}
+
+const char *machine_exit_name(enum engine_exit_kind kind)
+{
+	static const char *const names[ENGINE_EXITS] = {
+		[ENGINE_EXIT_HYPERCALL] = "hypercall",
+		[ENGINE_EXIT_PORT] = "port",
+		[ENGINE_EXIT_MMIO] = "mmio",
+		[ENGINE_EXIT_HALT] = "halt",
+		[ENGINE_EXIT_CPUID] = "cpuid",
+		[ENGINE_EXIT_MSR] = "msr",
+		[ENGINE_EXIT_TSC] = "tsc",
+		[ENGINE_EXIT_EXCEPTION] = "exception",
+		[ENGINE_EXIT_SHUTDOWN] = "shutdown",
+		[ENGINE_EXIT_INTERRUPTED] = "interrupted",
+	};
+
+	return names[kind];
+}
+
+const char *machine_device(const struct machine *machine, unsigned number, struct bus_count *count)
+{
+	return machine->kernel.kind == KERNEL_NONE ? NULL : board_count(&machine->board, number, count);
 }
 
 struct gate_vm *machine_gate(struct machine *machine)

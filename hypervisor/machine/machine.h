@@ -9,6 +9,7 @@
 #ifndef POSTERN_MACHINE_H
 #define POSTERN_MACHINE_H
 
+#include "device/bus.h"
 #include "engine/engine.h"
 #include "gate/gate.h"
 #include "machine/crash.h"
@@ -23,8 +24,10 @@ struct machine;
 struct machine_config {
 	uint8_t *image; /* the file, from malloc(); machine_create() takes it, also when it fails */
 	size_t image_size;
+	bool unmodified;     /* the image is a kernel that knows nothing of Postern: see kernel.h */
 	const char *command; /* the guest's command line */
-	const void *module;  /* handed to the guest beside the image; module_size 0: none */
+	const void *
+		module; /* handed to the guest beside the image, to a kernel as its initrd; module_size 0: none */
 	size_t module_size;
 	uint64_t memory; /* bytes, a multiple of the page size */
 	unsigned vcpus;  /* 1 to ENGINE_MAX_VCPUS */
@@ -50,7 +53,8 @@ struct machine_config {
 
 /* What ended a VM. The first that happens decides. */
 enum machine_end {
-	MACHINE_EXITED,  /* vm.exit */
+	MACHINE_EXITED,  /* vm.exit, or an unmodified guest has turned itself off */
+	MACHINE_RESET,   /* an unmodified guest has reset itself */
 	MACHINE_CRASHED, /* vm.crash, or something that the guest did and nobody serves */
 	MACHINE_TIMED_OUT,
 	MACHINE_SIGNALLED, /* a signal to this process */
@@ -90,6 +94,13 @@ struct gate_vm *machine_gate(struct machine *machine);
 
 /* How much RAM the host gave the guest, in bytes; see memory_resident(). */
 int64_t machine_resident(const struct machine *machine);
+
+/* How often vCPUs left the guest for each reason, so that traps can be told from hypercalls. */
+void machine_exits(const struct machine *machine, uint64_t counts[ENGINE_EXITS]);
+const char *machine_exit_name(enum engine_exit_kind kind);
+
+/* The accesses to device number `number` of an unmodified guest. Returns its name; NULL behind the last. */
+const char *machine_device(const struct machine *machine, unsigned number, struct bus_count *count);
 
 /*
  * The engine of a name; "auto" is the best that this host can run. NULL with a message if there is none of that

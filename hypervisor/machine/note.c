@@ -12,14 +12,8 @@
 
 /* ---- reading ---- */
 
-struct notes {
-	const uint8_t *bytes;
-	uint64_t size;      /* what is left of them */
-	uint64_t alignment; /* of owner and description: 4, or 8 in segments that are aligned so */
-};
-
 /* Takes `length` bytes and the padding behind them, of which the last may be missing. */
-static bool take(struct notes *notes, uint64_t length, const uint8_t **bytes)
+static bool take(struct image_notes *notes, uint64_t length, const uint8_t **bytes)
 {
 	uint64_t padded = (length + notes->alignment - 1) & ~(notes->alignment - 1);
 
@@ -33,26 +27,28 @@ static bool take(struct notes *notes, uint64_t length, const uint8_t **bytes)
 	return true;
 }
 
-static bool take_note(struct notes *notes, Elf64_Nhdr *header, const uint8_t **owner,
-		      const uint8_t **description)
+bool image_take_note(struct image_notes *notes, struct image_note *note)
 {
+	Elf64_Nhdr header;
 	const uint8_t *bytes;
 
-	if (notes->size < sizeof *header)
+	if (notes->size < sizeof header)
 		return false;
 	/* Owners are padded as if they began with the header, which is no multiple of 8. */
-	memcpy(header, notes->bytes, sizeof *header);
-	bytes = notes->bytes;
-	if (!take(notes, sizeof *header + (uint64_t)header->n_namesz, owner))
+	memcpy(&header, notes->bytes, sizeof header);
+	if (!take(notes, sizeof header + (uint64_t)header.n_namesz, &bytes))
 		return false;
-	*owner = bytes + sizeof *header;
-	return take(notes, header->n_descsz, description);
+	note->type = header.n_type;
+	note->owner = bytes + sizeof header;
+	note->owner_size = header.n_namesz;
+	note->size = header.n_descsz;
+	return take(notes, header.n_descsz, &note->description);
 }
 
-static bool is_ours(const Elf64_Nhdr *header, const uint8_t *owner)
+bool image_note_is(const struct image_note *note, const char *owner, uint32_t type)
 {
-	return header->n_type == POSTERN_NOTE_TYPE && header->n_namesz == sizeof POSTERN_NOTE_OWNER &&
-	       !memcmp(owner, POSTERN_NOTE_OWNER, sizeof POSTERN_NOTE_OWNER);
+	return note->type == type && note->owner_size == strlen(owner) + 1 &&
+	       !memcmp(note->owner, owner, note->owner_size);
 }
 
 static int take_needs(struct image *image, const uint8_t *from, uint64_t size, struct message *message)
@@ -84,19 +80,17 @@ static int take_needs(struct image *image, const uint8_t *from, uint64_t size, s
 int image_read_notes(struct image *image, unsigned segment, uint64_t offset, uint64_t size,
 		     uint64_t alignment, bool *found, struct message *message)
 {
-	struct notes notes = { image->file + offset, size, alignment == 8 ? 8 : 4 };
+	struct image_notes notes = { image->file + offset, size, alignment == 8 ? 8 : 4 };
+	struct image_note note;
 
 	while (notes.size) {
-		const uint8_t *description;
-		const uint8_t *owner;
-		Elf64_Nhdr header;
 		int error;
 
-		if (!take_note(&notes, &header, &owner, &description))
+		if (!image_take_note(&notes, &note))
 			return message_say(message, -ENOEXEC, "a note in segment %u is cut short", segment);
-		if (!is_ours(&header, owner))
+		if (!image_note_is(&note, POSTERN_NOTE_OWNER, POSTERN_NOTE_TYPE))
 			continue;
-		error = take_needs(image, description, header.n_descsz, message);
+		error = take_needs(image, note.description, note.size, message);
 		if (error)
 			return error;
 		*found = true;

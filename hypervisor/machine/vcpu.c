@@ -17,7 +17,7 @@ static void serve_hypercall(struct machine_vcpu *vcpu, struct engine_exit *exit)
 }
 
 /* The guest did something that nobody serves. */
-static void serve_crash(struct machine_vcpu *vcpu, struct engine_exit *exit)
+void machine_serve_crash(struct machine_vcpu *vcpu, struct engine_exit *exit)
 {
 	struct machine *machine = vcpu->machine;
 	const struct crash_scene scene = { &machine->memory, &machine->image };
@@ -34,7 +34,7 @@ static void serve_crash(struct machine_vcpu *vcpu, struct engine_exit *exit)
 }
 
 /* A counter that tells no more than the clocks: nanoseconds, rounded down as theirs are. */
-static void serve_tsc(struct machine_vcpu *vcpu, struct engine_exit *exit)
+void machine_serve_tsc(struct machine_vcpu *vcpu, struct engine_exit *exit)
 {
 	const uint64_t time = gate_monotonic(vcpu->machine->gate);
 
@@ -44,28 +44,28 @@ static void serve_tsc(struct machine_vcpu *vcpu, struct engine_exit *exit)
 static void serve_exception(struct machine_vcpu *vcpu, struct engine_exit *exit)
 {
 	if (vcpu->machine->engine->deliver(vcpu->engine))
-		serve_crash(vcpu, exit);
+		machine_serve_crash(vcpu, exit);
 }
 
 /* Somebody wants the thread to look at its phase. */
-static void serve_interrupted(struct machine_vcpu *vcpu, struct engine_exit *exit)
+void machine_serve_interrupted(struct machine_vcpu *vcpu, struct engine_exit *exit)
 {
 	(void)vcpu;
 	(void)exit;
 }
 
 /* clang-format off */
-static void (*const serve[ENGINE_EXITS])(struct machine_vcpu *vcpu, struct engine_exit *exit) = {
+machine_server *const machine_serve[ENGINE_EXITS] = {
 	[ENGINE_EXIT_HYPERCALL] = serve_hypercall,
-	[ENGINE_EXIT_PORT] = serve_crash,
-	[ENGINE_EXIT_MMIO] = serve_crash,
-	[ENGINE_EXIT_HALT] = serve_crash,
-	[ENGINE_EXIT_CPUID] = serve_crash,
-	[ENGINE_EXIT_MSR] = serve_crash,
-	[ENGINE_EXIT_TSC] = serve_tsc,
+	[ENGINE_EXIT_PORT] = machine_serve_crash,
+	[ENGINE_EXIT_MMIO] = machine_serve_crash,
+	[ENGINE_EXIT_HALT] = machine_serve_crash,
+	[ENGINE_EXIT_CPUID] = machine_serve_crash,
+	[ENGINE_EXIT_MSR] = machine_serve_crash,
+	[ENGINE_EXIT_TSC] = machine_serve_tsc,
 	[ENGINE_EXIT_EXCEPTION] = serve_exception,
-	[ENGINE_EXIT_SHUTDOWN] = serve_crash,
-	[ENGINE_EXIT_INTERRUPTED] = serve_interrupted,
+	[ENGINE_EXIT_SHUTDOWN] = machine_serve_crash,
+	[ENGINE_EXIT_INTERRUPTED] = machine_serve_interrupted,
 };
 /* clang-format on */
 
@@ -79,6 +79,14 @@ static bool is_stopping(const struct machine *machine)
 static uint32_t phase_of(struct machine_vcpu *vcpu)
 {
 	return atomic_load_explicit(&vcpu->phase, memory_order_acquire);
+}
+
+/* Only its own thread counts, so there is nothing to lose between load and store. */
+static void count_exit(struct machine_vcpu *vcpu, enum engine_exit_kind kind)
+{
+	const uint64_t count = atomic_load_explicit(&vcpu->exits[kind], memory_order_relaxed);
+
+	atomic_store_explicit(&vcpu->exits[kind], count + 1, memory_order_relaxed);
 }
 
 static void run_guest(struct machine_vcpu *vcpu)
@@ -95,7 +103,8 @@ static void run_guest(struct machine_vcpu *vcpu)
 			machine_end(machine, MACHINE_FAILED, error);
 			return;
 		}
-		serve[exit.kind](vcpu, &exit);
+		count_exit(vcpu, exit.kind);
+		machine->serve[exit.kind](vcpu, &exit);
 	}
 }
 
@@ -173,6 +182,7 @@ void machine_vcpus_interrupt(struct machine *machine)
 {
 	if (machine->vm)
 		machine->engine->kill(machine->vm);
+	machine_wake_halted(machine);
 	for (unsigned i = 0; i < machine->vcpu_count; i++) {
 		struct machine_vcpu *vcpu = &machine->vcpus[i];
 

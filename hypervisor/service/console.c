@@ -372,17 +372,15 @@ static void put_bits(tcflag_t *word, tcflag_t bits, bool on)
 	*word = on ? *word | bits : *word & ~bits;
 }
 
-static int64_t serve_mode(struct gate_frame *frame, struct abi_console_mode *call)
+static int64_t set_mode(struct console *console, uint32_t mode)
 {
-	const struct services *services = gate_owner(gate_frame_vm(frame));
-	struct console *console = services->console;
 	const struct stream *input = &console->streams[INPUT];
 	struct termios termios = console->before;
 
 	if (!input->is_terminal)
 		return -ENOTTY;
 	for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
-		const bool on = call->mode & modes[i].flag;
+		const bool on = mode & modes[i].flag;
 
 		put_bits(&termios.c_lflag, modes[i].local, on);
 		put_bits(&termios.c_iflag, modes[i].input, on);
@@ -393,6 +391,18 @@ static int64_t serve_mode(struct gate_frame *frame, struct abi_console_mode *cal
 	/* Said before it is done: a signal in between restores a mode too many, not one too few. */
 	atomic_store_explicit(&console->changed, true, memory_order_release);
 	return tcsetattr(input->fd, TCSANOW, &termios) ? -EIO : 0;
+}
+
+static int64_t serve_mode(struct gate_frame *frame, struct abi_console_mode *call)
+{
+	const struct services *services = gate_owner(gate_frame_vm(frame));
+
+	return set_mode(services->console, (uint32_t)call->mode);
+}
+
+void console_make_terminal_raw(struct services *services)
+{
+	set_mode(services->console, 0);
 }
 
 static int64_t serve_info(struct gate_frame *frame, struct abi_console_info *call)

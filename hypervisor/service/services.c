@@ -142,6 +142,11 @@ void services_join(struct services *services)
 	console_join(services);
 }
 
+void services_make_terminal_raw(struct services *services)
+{
+	console_make_terminal_raw(services);
+}
+
 void services_restore_terminal(struct services *services)
 {
 	if (services->console)

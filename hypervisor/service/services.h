@@ -149,6 +149,9 @@ void services_join(struct services *services);
 /* Joins, frees everything, and gives the terminal its mode back. One that is all zero is left alone. */
 void services_destroy(struct services *services);
 
+/* Lets the guest have every character that is typed, as it is, until the terminal gets its mode back. */
+void services_make_terminal_raw(struct services *services);
+
 /* Gives the terminal its mode back, as services_destroy() does. May be called from a signal's handler. */
 void services_restore_terminal(struct services *services);
 
