@@ -24,8 +24,7 @@ static const struct command commands[] = {
 	{ "bench", command_bench, "NAME [--json]", "measure on this machine, in this run" },
 	{ "boot", command_boot, "[OPTION]... IMAGE", "run a guest image in a VM of its own" },
 	{ "doctor", command_doctor, "[--json]", "tell which engines this host can use, and why not" },
-	{ "run", command_run, "[OPTION]... PROGRAM",
-	  "run an ordinary Linux program in a VM of its own" },
+	{ "run", command_run, "[OPTION]... PROGRAM", "run an ordinary Linux program in a VM of its own" },
 	{ "trace", command_trace, "[OPTION]... IMAGE",
 	  "run a guest image, and show the calls that it makes" },
 };

@@ -155,8 +155,9 @@ struct engine_config {
  */
 struct engine {
 	const char *name;
-	uint64_t mapper; /* of boot information in the contract; 0: none */
-	bool has_tables; /* its guests have the processor's own descriptor tables: vcpu_features.tables */
+	uint64_t mapper;     /* of boot information in the contract; 0: none */
+	uint64_t page_table; /* the same */
+	bool has_tables;     /* its guests have the processor's own descriptor tables: vcpu_features.tables */
 
 	/* Whether it is worth to probe for it: a hint that costs next to nothing. */
 	bool (*is_likely)(void);

@@ -93,6 +93,7 @@ static void write_info(const struct boot_config *config)
 		.module = config->module_size ? module_at(image) : 0,
 		.module_size = config->module_size,
 		.mapper = config->mapper,
+		.page_table = config->page_table,
 	};
 	uint8_t *to = config->memory->base + BOOT_INFO;
 

@@ -32,9 +32,10 @@ struct boot_config {
 	const char *engine;  /* its name */
 	const void *module;  /* for the guest, beside its image; module_size 0: none */
 	size_t module_size;
-	uint64_t mapper; /* of the engine */
-	unsigned vcpus;  /* 1 to ENGINE_MAX_VCPUS */
-	unsigned minor;  /* of the ABI's level */
+	uint64_t mapper;     /* of the engine */
+	uint64_t page_table; /* of the engine */
+	unsigned vcpus;      /* 1 to ENGINE_MAX_VCPUS */
+	unsigned minor;      /* of the ABI's level */
 };
 
 /*

@@ -79,6 +79,7 @@ static int load_guest(struct machine *machine, const struct machine_config *conf
 		.module = config->module,
 		.module_size = config->module_size,
 		.mapper = config->engine->mapper,
+		.page_table = config->engine->page_table,
 		.engine = config->engine->name,
 		.vcpus = config->vcpus,
 		.minor = config->level,

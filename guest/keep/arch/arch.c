@@ -53,7 +53,7 @@ static bool has_tables(void)
 
 bool arch_choose(void)
 {
-	if (has_tables())
+	if (has_tables() && guest_boot()->page_table)
 		engine = &arch_hvm;
 	else if (!guest_boot()->mapper)
 		return false;

@@ -98,12 +98,13 @@ IN_GUEST static bool can_take_event(const struct kvm_area *area)
 /* The end of a hypercall in which something came: returns from it, and then is where that came. */
 IN_GUEST static void on_return(struct kvm_area *area, struct kvm_frame *frame)
 {
+	const uint64_t interrupts_on = 0x200;
 	const struct interruption event = { .cause = POSTERN_VCPU_CAUSE_EVENT,
 					    .entry = area->callbacks.event };
 
 	frame->rip = *(const uint64_t *)frame->rsp;
 	frame->rsp += 8;
-	if (can_take_event(area))
+	if ((frame->rflags & interrupts_on) && can_take_event(area))
 		deliver(area, &event, frame);
 }
 

@@ -30,6 +30,12 @@ static bool is_programs(uint64_t address)
 	return address < KVM_CODE;
 }
 
+/* A kernel with tables of its own keeps interrupts off where it cannot have an event, whatever its page says. */
+bool kvm_event_allowed(const struct engine_vcpu *vcpu)
+{
+	return vcpu->run->s.regs.regs.rflags & 0x200;
+}
+
 /* In the engine's own code, where events are looked for, or something else is being delivered: see code.S. */
 static bool is_engines(uint64_t address)
 {

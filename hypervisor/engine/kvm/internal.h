@@ -82,6 +82,8 @@ int kvm_start(struct engine_vcpu *vcpu, const struct engine_state *state);
 
 /* Whether there is one that could be delivered, so that kvm_event_deliver() is worth its cost. */
 bool kvm_event_pending(struct engine_vcpu *vcpu);
+/* Whether the processor's interrupt flag lets it be delivered now. */
+bool kvm_event_allowed(const struct engine_vcpu *vcpu);
 /* Continues the vCPU at its entry for events, if that can be. KVM has no instruction to finish. */
 int kvm_event_deliver(struct engine_vcpu *vcpu);
 

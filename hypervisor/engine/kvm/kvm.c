@@ -91,6 +91,7 @@ static void kill_vcpus(struct engine_vm *vm)
 const struct engine engine_kvm = {
 	.name = "kvm",
 	.has_tables = true,
+	.page_table = KVM_CODE + KVM_ROOT_AT,
 	.is_likely = kvm_is_likely,
 	.probe = kvm_probe,
 	.create = kvm_create,

@@ -15,6 +15,7 @@
 #define KVM_CODE_AT 0x1000                /* the engine's code */
 #define KVM_CODE_END 0x4000
 #define KVM_IDT_AT 0x4000
+#define KVM_ROOT_AT 0x5000   /* the highest page table, to read */
 #define KVM_AREAS_AT 0x10000 /* one area a vCPU */
 #define KVM_AREA_SHIFT 13
 #define KVM_AREA_SIZE (1 << KVM_AREA_SHIFT)

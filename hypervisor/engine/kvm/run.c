@@ -283,15 +283,20 @@ static bool take_kick(struct engine_vcpu *vcpu)
 /* One step into the guest. Answers 0 with an exit of KVM's to take, -EINTR to look again, or an error. */
 static int step(struct engine_vcpu *vcpu)
 {
+	bool waits = false;
 	int error;
 
 	if (kvm_event_pending(vcpu)) {
 		if (vcpu->unfinished)
 			return finish(vcpu);
-		error = kvm_event_deliver(vcpu);
+		waits = !kvm_event_allowed(vcpu);
+		error = waits ? 0 : kvm_event_deliver(vcpu);
 		if (error)
 			return error;
 	}
+	/* KVM comes back as soon as the guest lets interrupts in. */
+	if (!vcpu->vm->chipset)
+		vcpu->run->request_interrupt_window = waits;
 	vcpu->unfinished = false;
 	return enter(vcpu);
 }

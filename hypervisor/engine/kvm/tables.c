@@ -77,6 +77,7 @@ static void write_page_tables(struct engine_vm *vm)
 {
 	const uint64_t areas_end = KVM_AREAS_AT + (uint64_t)vm->vcpu_count * KVM_AREA_SIZE;
 
+	vm->cr3 = table_address(vm, ROOT);
 	table(vm, ROOT)[ROOT_ENTRY] = table_address(vm, POINTERS) | TABLE;
 	table(vm, ROOT)[ROOT_ENTRY - 1] = table_address(vm, OWN_POINTERS) | TABLE;
 	table(vm, OWN_POINTERS)[LAST] = table_address(vm, OWN_DIRECTORY) | TABLE;
@@ -84,8 +85,8 @@ static void write_page_tables(struct engine_vm *vm)
 	map_ram(vm);
 	map_own(vm, 0, KVM_CODE_END, 0);
 	map_own(vm, KVM_IDT_AT, KVM_IDT_AT + PAGE, NO_EXECUTE);
+	table(vm, OWN_TABLE)[OWN_FIRST + KVM_ROOT_AT / PAGE] = vm->cr3 | PRESENT | SEEN | NO_EXECUTE;
 	map_own(vm, KVM_AREAS_AT, areas_end, WRITABLE | NO_EXECUTE);
-	vm->cr3 = table_address(vm, ROOT);
 }
 
 static void write_jump(uint8_t *page, uint64_t offset, uint64_t target)

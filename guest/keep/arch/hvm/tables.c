@@ -120,7 +120,7 @@ int hvm_tables_changed(const uint64_t *root, uint64_t address, size_t pages, boo
 
 void hvm_tables_begin(uint64_t *root)
 {
-	const uint64_t *host = guest_pointer(host_root);
+	const uint64_t *host = (const uint64_t *)guest_boot()->page_table;
 
 	for (unsigned i = FIRST_OF_KERNEL; i < ROOT_ENTRIES; i++)
 		root[i] = host[i];
