@@ -13,6 +13,7 @@ struct benchmark {
 };
 
 static const struct benchmark benchmarks[] = {
+	{ "crossing", bench_crossing, "each way between a guest's program, its kernel and the host" },
 	{ "gate", bench_gate, "the host's side of a call: decode, validate, dispatch" },
 };
 
@@ -23,7 +24,7 @@ static void print_usage(FILE *to)
 	fputs("usage: postern bench NAME [--json]\n\nMeasures on this machine, in this run.\n\nbenchmarks:\n",
 	      to);
 	for (size_t i = 0; i < BENCHMARKS; i++)
-		fprintf(to, "  %-8s %s\n", benchmarks[i].name, benchmarks[i].what);
+		fprintf(to, "  %-9s %s\n", benchmarks[i].name, benchmarks[i].what);
 }
 
 int command_bench(int argc, char **argv)

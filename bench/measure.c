@@ -47,6 +47,12 @@ static int by_value(const void *left, const void *right)
 	return (a > b) - (a < b);
 }
 
+struct measure_spread measure_spread(double *values, size_t count)
+{
+	qsort(values, count, sizeof *values, by_value);
+	return (struct measure_spread){ values[0], values[count / 2], values[count - 1] };
+}
+
 void measure(struct measure_case *cases, size_t count, unsigned rounds, unsigned milliseconds)
 {
 	uint64_t *runs = calloc(count, sizeof *runs);
@@ -64,10 +70,11 @@ void measure(struct measure_case *cases, size_t count, unsigned rounds, unsigned
 		}
 	}
 	for (size_t i = 0; i < count; i++) {
-		qsort(times[i], rounds, sizeof times[i][0], by_value);
-		cases[i].least = times[i][0];
-		cases[i].nanoseconds = times[i][rounds / 2];
-		cases[i].most = times[i][rounds - 1];
+		struct measure_spread spread = measure_spread(times[i], rounds);
+
+		cases[i].least = spread.least;
+		cases[i].nanoseconds = spread.median;
+		cases[i].most = spread.most;
 	}
 	free(times);
 	free(runs);

@@ -23,6 +23,13 @@ struct measure_case {
 	double most;        /* slowest */
 };
 
+struct measure_spread {
+	double least, median, most;
+};
+
+/* Of an odd number of values, which it sorts. */
+struct measure_spread measure_spread(double *values, size_t count);
+
 /* Runs each case for about milliseconds in each of rounds (odd) rounds. */
 void measure(struct measure_case *cases, size_t count, unsigned rounds, unsigned milliseconds);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* run.c - `postern run`: runs an ordinary program in a VM of its own, on keep, the guest kernel. */
 #include "command.h"
-#include "keep_image.h"
+#include "images.h"
 #include "vm.h"
 
 #include <postern/keep_module.h>

@@ -16,12 +16,31 @@ load common
 	[ "$(jq '[.cases[] | select(.ns > 0 and .least_ns <= .ns and .ns <= .most_ns)] | length' <<<"$output")" -eq 8 ]
 }
 
+# What needs two processors is left out where there is one.
+@test "bench crossing --json is JSON with a time above zero for each way" {
+	run --separate-stderr "$POSTERN" bench crossing --json
+	[ "$status" -eq 0 ]
+	[ "$(jq '[.cases[] | select(.ns > 0 and .cycles > 0 and .least_ns <= .ns and .ns <= .most_ns)] | length' \
+		<<<"$output")" -eq "$(jq '.cases | length' <<<"$output")" ]
+	[ "$(jq '.cases | length' <<<"$output")" -ge 6 ]
+	[ "$(jq '.counter_mhz > 0' <<<"$output")" = true ]
+}
+
+@test "bench crossing on one processor says what it cannot measure" {
+	run --separate-stderr taskset -c "$(taskset -cp $$ | sed 's/.*: \([0-9]*\).*/\1/')" "$POSTERN" bench crossing
+	[ "$status" -eq 0 ]
+	contains "$output" getppid "guest's own kernel" trapped "batch of 1024" "polled ring" "needs two processors"
+	[ "$(grep -c "same processor" <<<"$output")" -eq 5 ]
+}
+
 @test "bench without a name, or with a wrong one, is a usage error" {
 	run "$POSTERN" bench
 	[ "$status" -eq 2 ]
 	run "$POSTERN" bench nothing
 	[ "$status" -eq 2 ]
 	[[ "$output" == *"no such benchmark: nothing"* ]]
-	run "$POSTERN" bench gate --fast
-	[ "$status" -eq 2 ]
+	for name in crossing gate; do
+		run "$POSTERN" bench "$name" --fast
+		[ "$status" -eq 2 ]
+	done
 }

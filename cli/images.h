@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: ISC */
+/* images.h - the guest images that are part of this program. */
+#ifndef POSTERN_IMAGES_H
+#define POSTERN_IMAGES_H
+
+#include <stdint.h>
+
+/* keep, the guest kernel. */
+extern const uint8_t keep_image[];
+extern const uint64_t keep_image_size;
+
+/* The guest of postern bench crossing. */
+extern const uint8_t crossing_image[];
+extern const uint64_t crossing_image_size;
+
+#endif
