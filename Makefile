@@ -28,8 +28,8 @@ help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: release ## Build, and run the guest guest/examples/hello.c in a VM
-	build/release/cli/postern boot build/release/guest/examples/hello.elf
+run: setup-run release ## Build, and run a program in a VM: busybox sha256sum README.md
+	build/release/cli/postern run --stats -- busybox sha256sum README.md
 
 .PHONY: test
 test: debug ## Build, and run all tests
@@ -85,12 +85,14 @@ clean: ## Remove all build directories
 
 .PHONY: setup
 setup: ## Install the Debian packages that any of these targets needs
-	scripts/setup.sh build test lint fuzz
+	scripts/setup.sh build run test lint fuzz
 
 # What is there already is found out without root and without the network.
-.PHONY: setup-build setup-test setup-lint setup-fuzz
+.PHONY: setup-build setup-run setup-test setup-lint setup-fuzz
 setup-build:
 	scripts/setup.sh build
+setup-run:
+	scripts/setup.sh build run
 setup-test:
 	scripts/setup.sh build test
 setup-lint:

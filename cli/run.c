@@ -23,7 +23,10 @@ static const char help[] =
 	"and what --mount or --root give it; everything else that it writes is gone at its end.\n"
 	"\n"
 	"options:\n"
-	"  --root DIR          the host's directory DIR, read-only, is the root of the program's files\n"
+	"  --root DIR[:ro|rw]  the host's directory DIR is the root of the program's files; read-only, if\n"
+	"                      nothing else is said\n"
+	"  --mount SRC:DST[:ro|rw]\n"
+	"                      the host's directory or file SRC is at DST; read-only, if nothing else is said\n"
 	"  --directory DIR     where the program begins, as it sees it (the current directory)\n"
 	"  --env NAME[=VALUE]  set a variable of the environment, or pass on the host's\n"
 	"  --clear-env         pass on none of the host's variables but those that --env names\n"
@@ -63,6 +66,8 @@ struct request {
 	char **environment; /* NAME=VALUE; each, and the array, from malloc() */
 	size_t environment_count;
 	bool clear_environment;
+	bool has_root;      /* so that nothing else is given by itself */
+	bool has_host_root; /* and it is the host's */
 	uint32_t user, group;
 };
 
@@ -167,13 +172,32 @@ static bool set_user(struct vm_settings *settings, const char *value)
 	return true;
 }
 
+/* The value is a word of the command line, and cut there. */
+static bool set_root(struct vm_settings *settings, const char *value)
+{
+	char *colon = strrchr(value, ':');
+	const bool is_access = colon && (!strcmp(colon, ":ro") || !strcmp(colon, ":rw"));
+	const bool read_only = !is_access || colon[2] == 'o';
+
+	if (request_of(settings)->has_root)
+		return vm_wrong("root", value, "there is one already");
+	if (is_access)
+		*colon = '\0';
+	request_of(settings)->has_root = true;
+	request_of(settings)->has_host_root = !strcmp(value, "/");
+	return vm_add_mount(settings, value, "/", read_only);
+}
+
+/* clang-format off */
 static const struct vm_option options[] = {
+	{ "root", true, set_root },
+	{ "directory", true, set_directory },
 	{ "env", true, set_env },
 	{ "clear-env", false, set_clear_env },
 	{ "user", true, set_user },
-	{ "directory", true, set_directory },
 	{ 0 },
 };
+/* clang-format on */
 
 /* ---- the program ---- */
 
@@ -201,6 +225,82 @@ static char *find_in_path(const char *name)
 		at += length + (at[length] == ':');
 	}
 	return NULL;
+}
+
+static int cannot_run(const char *name, int status, const char *why)
+{
+	fprintf(stderr, "postern: %s: cannot run: %s\n", name, why);
+	return status;
+}
+
+/* Finds the program on the host. *path gets its path without links, from malloc(). Returns a status, after a message. */
+static int find_program(const char *name, char **path)
+{
+	char *found = strchr(name, '/') ? strdup(name) : find_in_path(name);
+	struct stat status;
+	int error = 0;
+
+	*path = NULL;
+	if (!found)
+		return cannot_run(name, STATUS_NOT_FOUND, "not found in PATH");
+	*path = realpath(found, NULL);
+	if (!*path || stat(*path, &status))
+		error = errno;
+	else if (S_ISDIR(status.st_mode))
+		error = EISDIR;
+	else if (access(*path, X_OK))
+		error = errno;
+	free(found);
+	if (!error)
+		return STATUS_DONE;
+	free(*path);
+	*path = NULL;
+	return cannot_run(name, error == ENOENT ? STATUS_NOT_FOUND : STATUS_REFUSED, strerror(error));
+}
+
+/* ---- what it sees of the host ---- */
+
+/* Whether a path is at or below another. */
+static bool is_within(const char *path, const char *directory)
+{
+	const size_t length = strlen(directory);
+
+	return !strncmp(path, directory, length) &&
+	       (!path[length] || path[length] == '/' || (length && directory[length - 1] == '/'));
+}
+
+static bool is_mounted(const struct vm_settings *settings, const char *path)
+{
+	for (unsigned i = 0; i < settings->machine.mount_count; i++) {
+		if (is_within(path, settings->mounts[i].path))
+			return true;
+	}
+	return false;
+}
+
+static int compare_paths(const void *left, const void *right)
+{
+	return strcmp(((const struct service_mount *)left)->path,
+		      ((const struct service_mount *)right)->path);
+}
+
+/*
+ * The current directory and the program, unless what was asked for has them; and in an order in which they can be
+ * mounted. A root has them, but for what is hidden by the guest's own file systems.
+ */
+static bool add_mounts(struct request *request, const char *directory)
+{
+	struct vm_settings *vm = &request->vm;
+	const bool is_there = request->has_host_root ? !is_within(directory, "/tmp")
+						     : is_mounted(vm, directory);
+
+	if (!is_there && !vm_add_mount(vm, directory, directory, true))
+		return false;
+	if (!request->has_root && !is_mounted(vm, request->program) &&
+	    !vm_add_mount(vm, request->program, request->program, true))
+		return false;
+	qsort(vm->mounts, vm->machine.mount_count, sizeof *vm->mounts, compare_paths);
+	return true;
 }
 
 /* ---- what keep is told ---- */
@@ -280,11 +380,12 @@ static int run_program(struct request *request)
 	char *module = NULL;
 	int status;
 
-	if (!request->directory) {
-		request->directory = getcwd(directory, sizeof directory);
-		if (!request->directory)
-			return fail(request, "cannot tell the current directory", errno);
-	}
+	if (!getcwd(directory, sizeof directory))
+		return fail(request, "cannot tell the current directory", errno);
+	if (!request->directory)
+		request->directory = directory;
+	if (!add_mounts(request, directory))
+		return STATUS_POSTERN;
 	machine->image = copy_keep();
 	machine->image_size = keep_image_size;
 	machine->command = "";
@@ -310,16 +411,16 @@ static void free_request(struct request *request)
 static int find_and_run(struct request *request)
 {
 	const char *name = request->arguments[0];
-	char *program = strchr(name, '/') ? strdup(name) : find_in_path(name);
-	int status;
+	char *program = NULL;
+	int status = STATUS_DONE;
 
-	if (!program) {
-		fprintf(stderr, "postern: %s: not found in PATH\n", name);
-		return STATUS_NOT_FOUND;
+	request->vm.name = request->program = name;
+	if (!request->has_root) {
+		status = find_program(name, &program);
+		request->program = program;
 	}
-	request->vm.name = name;
-	request->program = program;
-	status = run_program(request);
+	if (!status)
+		status = run_program(request);
 	free(program);
 	return status;
 }

@@ -3,7 +3,7 @@
 # When nothing is missing, it asks nothing of the network or of root.
 set -eu
 
-usage="usage: scripts/setup.sh build|test|lint|fuzz..."
+usage="usage: scripts/setup.sh build|run|test|lint|fuzz..."
 
 # The one list of packages: group, package, what it is for.
 list() {
@@ -18,6 +18,8 @@ build libzydis-dev      # decodes instructions that trap, and shows those that c
 build libseccomp-dev    # the system calls of a monitor in its jail
 build liburing-dev      # asynchronous I/O on the host
 build scdoc             # man pages
+run   busybox-static    # what `make run` runs
+test  busybox-static    # and tests of programs
 test  libcmocka-dev     # unit tests
 test  bats              # command-line tests
 test  jq                # reads JSON in them
@@ -55,7 +57,7 @@ missing() {
 [ $# -gt 0 ] || { echo "$usage" >&2; exit 2; }
 for group; do
 	case $group in
-	build | test | lint | fuzz) ;;
+	build | run | test | lint | fuzz) ;;
 	*) echo "$usage" >&2; exit 2 ;;
 	esac
 done

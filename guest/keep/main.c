@@ -43,14 +43,36 @@ void keep_process_ended(struct process *process)
 
 /* ---- the start ---- */
 
+static const struct {
+	int error;
+	const char *text;
+} start_errors[] = {
+	{ -ENOENT, "not found in the guest" },
+	{ -ENOTDIR, "not found in the guest" },
+	{ -EACCES, "it may not be executed" },
+	{ -EISDIR, "it is a directory" },
+	{ -ENOEXEC, "neither an ELF file nor a script" },
+	{ -ENOMEM, "out of memory: give the guest more with --memory" },
+	{ -E2BIG, "too many arguments, or too large an environment" },
+};
+
+static const char *in_words(int error)
+{
+	for (size_t i = 0; i < COUNT_OF(start_errors); i++) {
+		if (start_errors[i].error == error)
+			return start_errors[i].text;
+	}
+	return guest_error_name(error);
+}
+
 static _Noreturn void refuse(const char *program, int error, const char *reason)
 {
 	char text[512];
 
 	guest_snprintf(text, sizeof text, "postern: %s: cannot run: %s\n", program,
-		       reason ? reason : guest_error_name(error));
+		       reason ? reason : in_words(error));
 	say_error(text);
-	process_exit((error == -ENOENT ? NOT_FOUND : CANNOT_START) << 8);
+	process_exit((error == -ENOENT && !reason ? NOT_FOUND : CANNOT_START) << 8);
 }
 
 static const char *variable(const char *name)
@@ -102,12 +124,21 @@ static int run_from_path(const char **reason)
 	return first_error;
 }
 
+static void take_identity(struct identity *identity)
+{
+	for (size_t i = 0; i < IDS; i++) {
+		identity->user[i] = options.user;
+		identity->group[i] = options.group;
+	}
+}
+
 static void start_program(void *unused)
 {
 	const char *reason = NULL;
 	int error;
 
 	(void)unused;
+	take_identity(&current_process()->identity);
 	error = file_systems_start(&options);
 	if (error)
 		refuse(options.program, error, "the guest's file systems cannot be set up");

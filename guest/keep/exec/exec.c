@@ -5,6 +5,8 @@
 #include "fs/file.h"
 #include "task/task.h"
 
+#define MISSING "is missing in the guest: give it that, and its libraries, by --root / or --mount"
+
 enum { MOST_SCRIPTS = 4, LINE_SIZE = 256, MOST_ARGUMENTS = 1 << 16 };
 
 /* A program that is about to run, until it does. */
@@ -89,6 +91,15 @@ static int open_program(const char *path, struct file **file)
 	return error;
 }
 
+/* In words, with the interpreter that it is about. Nobody else is being told while this is used. */
+static const char *reason_about(const char *interpreter, const char *what)
+{
+	static char text[400];
+
+	guest_snprintf(text, sizeof text, "its interpreter %s %s", interpreter, what);
+	return text;
+}
+
 static int load_interpreter(struct preparation *prepared)
 {
 	struct file *file;
@@ -96,12 +107,13 @@ static int load_interpreter(struct preparation *prepared)
 	int error = open_program(prepared->program.interpreter, &file);
 
 	if (error) {
-		*prepared->reason = "its interpreter (dynamic linker) is missing in the guest";
+		*prepared->reason = reason_about(prepared->program.interpreter, MISSING);
 		return error;
 	}
 	error = elf_load(prepared->space, file, ELF_INTERPRETER, &prepared->interpreter, &reason);
 	if (error && reason)
-		*prepared->reason = "its interpreter (dynamic linker) is no program that can run here";
+		*prepared->reason =
+			reason_about(prepared->program.interpreter, "is no program that can run here");
 	file_drop(file);
 	return error;
 }
@@ -218,6 +230,8 @@ static int run_script(const char *path, const struct script *script, const struc
 	inner.count = count;
 	inner.path = script->interpreter;
 	error = run_file(script->interpreter, &inner, depth + 1, reason);
+	if (error == -ENOENT && !*reason)
+		*reason = reason_about(script->interpreter, MISSING);
 	free(values);
 	return error;
 }

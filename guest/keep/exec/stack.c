@@ -6,6 +6,7 @@
 #include "exec/exec.h"
 
 #include "arch/arch.h"
+#include "task/task.h"
 
 #include <linux/auxvec.h>
 
@@ -125,6 +126,7 @@ static void push_auxiliary(struct stack *stack, const struct loaded *program,
 			   const struct loaded *interpreter, uint64_t path, uint64_t random,
 			   uint64_t platform, uint64_t range[2])
 {
+	const struct identity *identity = &current_process()->identity;
 	const struct auxiliary vector[] = {
 		{ AT_HWCAP, processor_features() },
 		{ AT_PAGESZ, PAGE_SIZE },
@@ -135,10 +137,10 @@ static void push_auxiliary(struct stack *stack, const struct loaded *program,
 		{ AT_BASE, interpreter ? interpreter->base : 0 },
 		{ AT_FLAGS, 0 },
 		{ AT_ENTRY, program->entry },
-		{ AT_UID, 0 },
-		{ AT_EUID, 0 },
-		{ AT_GID, 0 },
-		{ AT_EGID, 0 },
+		{ AT_UID, identity->user[ID_REAL] },
+		{ AT_EUID, identity->user[ID_EFFECTIVE] },
+		{ AT_GID, identity->group[ID_REAL] },
+		{ AT_EGID, identity->group[ID_EFFECTIVE] },
 		{ AT_SECURE, 0 },
 		{ AT_RANDOM, random },
 		{ AT_HWCAP2, HWCAP2_FSGSBASE },

@@ -61,18 +61,22 @@ static void drop_one(struct cache *cache, uint64_t index)
 	*entry = 0;
 }
 
-void cache_drop(struct cache *cache, uint64_t first, uint64_t count)
+uint64_t cache_drop(struct cache *cache, uint64_t first, uint64_t count)
 {
 	const uint64_t end = count < CACHE_END ? least(first + count, CACHE_END) : CACHE_END;
+	uint64_t dropped = 0;
 
-	for (uint64_t index = first; (index = cache_next(cache, index, end)) < end; index++)
+	for (uint64_t index = first; (index = cache_next(cache, index, end)) < end; index++, dropped++)
 		drop_one(cache, index);
+	return dropped;
 }
 
-void cache_free(struct cache *cache)
+uint64_t cache_free(struct cache *cache)
 {
-	cache_drop(cache, 0, CACHE_END);
+	const uint64_t dropped = cache_drop(cache, 0, CACHE_END);
+
 	if (cache->root)
 		table_destroy(cache->root);
 	cache->root = NULL;
+	return dropped;
 }

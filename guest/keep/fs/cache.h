@@ -16,11 +16,11 @@ struct cache {
 struct page *cache_find(const struct cache *cache, uint64_t index);
 /* Puts a page there, whose hold the cache takes over. There is none yet. Errors: -ENOMEM, -EFBIG. */
 int cache_put(struct cache *cache, uint64_t index, struct page *page);
-/* Drops the pages from `first` on, `count` of them (or to the end). */
-void cache_drop(struct cache *cache, uint64_t first, uint64_t count);
+/* Drops the pages from `first` on, `count` of them (or to the end). Returns how many there were. */
+uint64_t cache_drop(struct cache *cache, uint64_t first, uint64_t count);
 /* The first index from `index` on, below `end`, with a page; `end` if there is none. */
 uint64_t cache_next(const struct cache *cache, uint64_t index, uint64_t end);
-void cache_free(struct cache *cache);
+uint64_t cache_free(struct cache *cache);
 
 #define CACHE_END (UINT64_C(1) << 36)
 

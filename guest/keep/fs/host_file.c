@@ -495,12 +495,11 @@ static const struct file_functions functions = {
 	.close = close_file,
 };
 
-int host_file_open(struct host_node *node, struct file *file)
+static int64_t open_by_path(struct host_node *node, const struct file *file)
 {
-	struct host_file *host = calloc(1, sizeof *host);
 	uint32_t flags = POSTERN_FILE_OPEN_FLAGS_NO_LINKS;
 	struct host_path path;
-	int64_t handle = host ? host_path_of(node, &path) : -ENOMEM;
+	int error = host_path_of(node, &path);
 
 	if (file_may_read(file))
 		flags |= POSTERN_FILE_OPEN_FLAGS_READ;
@@ -508,8 +507,17 @@ int host_file_open(struct host_node *node, struct file *file)
 		flags |= POSTERN_FILE_OPEN_FLAGS_WRITE;
 	if ((file->flags & O_APPEND) && file_may_write(file))
 		flags |= POSTERN_FILE_OPEN_FLAGS_APPEND;
-	if (!handle)
-		handle = host_open(&path, flags, 0);
+	return error ? error : host_open(&path, flags, 0);
+}
+
+int host_file_open(struct host_node *node, struct file *file)
+{
+	struct host_file *host = calloc(1, sizeof *host);
+	int64_t handle;
+
+	if (!host)
+		return -ENOMEM;
+	handle = node->parent ? open_by_path(node, file) : host_open_root(node->volume);
 	if (handle < 0) {
 		free(host);
 		return (int)handle;

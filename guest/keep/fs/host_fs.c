@@ -531,8 +531,15 @@ static struct host_volume *create_volume(uint32_t number, bool is_read_only)
 	struct host_volume *volume = malloc(sizeof *volume);
 
 	if (volume)
-		*volume = (struct host_volume){ FIRST_DEVICE * (number + 1), is_read_only };
+		*volume = (struct host_volume){ number, FIRST_DEVICE * (number + 1), is_read_only };
 	return volume;
+}
+
+int64_t host_open_root(const struct host_volume *volume)
+{
+	struct postern_file_mount mount = POSTERN_INIT(file_mount);
+
+	return postern_file_root(volume->number, &mount);
 }
 
 /* With the handle of the root: it becomes the node's, if there is one. */

@@ -8,6 +8,7 @@
 #include "fs/inode.h"
 
 struct host_volume {
+	uint32_t number; /* of the mount */
 	uint64_t device;
 	bool is_read_only;
 };
@@ -19,7 +20,7 @@ struct host_node {
 	uint64_t host_device;
 	struct host_node *parent; /* held; where it was found last; NULL: the root */
 	char *name;
-	postern_handle_t directory; /* of a directory, once it was needed; else POSTERN_NO_HANDLE */
+	postern_handle_t directory; /* of a directory, once it was needed; of a root; else POSTERN_NO_HANDLE */
 
 	/* Of a regular file: contents at hand, which are those of the host's file as long as it is not changed there. */
 	struct cache cache;
@@ -43,6 +44,8 @@ void host_take_info(struct host_node *node, const struct postern_file_info *info
 
 /* The path by which the host finds a node: a name in its parent directory. Errors: those of opening that. */
 int host_path_of(struct host_node *node, struct host_path *path);
+/* A new handle of the root, which may be a regular file: then it may be read, and written if the volume may. */
+int64_t host_open_root(const struct host_volume *volume);
 /* The handle of a directory, opened if need be: 0 and node->directory. */
 int host_open_directory(struct host_node *node);
 

@@ -6,6 +6,7 @@
 #include "fs/devices.h"
 #include "fs/path.h"
 #include "fs/pipe.h"
+#include "task/task.h"
 
 #include <asm/fcntl.h>
 
@@ -67,6 +68,9 @@ static struct node *create(struct volume *volume, uint32_t mode)
 	return node;
 }
 
+/* Contents of all files: at most half of the memory, as on Linux, so that those who run have some left. */
+static uint64_t pages_held;
+
 static void free_node(struct inode *inode)
 {
 	struct node *node = node_of(inode);
@@ -77,7 +81,7 @@ static void free_node(struct inode *inode)
 		inode_drop(name->inode);
 		free(name);
 	}
-	cache_free(&node->cache);
+	pages_held -= cache_free(&node->cache);
 	free(node->target);
 	free(node);
 }
@@ -169,6 +173,8 @@ static int make_node(struct inode *directory, const char *text, size_t length, u
 	node = create(node_of(directory)->volume, mode);
 	if (!node)
 		return -ENOSPC;
+	node->inode.owner = current_process()->identity.user[ID_FILES];
+	node->inode.group = current_process()->identity.group[ID_FILES];
 	error = add(directory, text, length, &node->inode);
 	if (error)
 		inode_drop(&node->inode);
@@ -384,7 +390,7 @@ static int resize(struct inode *inode, uint64_t size)
 	if (size < inode->size) {
 		const uint64_t first = (size + PAGE_SIZE - 1) >> PAGE_SHIFT;
 
-		cache_drop(&node->cache, first, CACHE_END);
+		pages_held -= cache_drop(&node->cache, first, CACHE_END);
 		clear_rest(node, size);
 	}
 	inode->size = size;
@@ -400,12 +406,14 @@ static int page_at_index(struct node *node, uint64_t index, struct page **page)
 	*page = cache_find(&node->cache, index);
 	if (*page)
 		return 0;
-	*page = page_alloc(PAGES_PROGRAM, true);
+	*page = pages_held < pages_total() / 2 ? page_alloc(PAGES_PROGRAM, true) : NULL;
 	if (!*page)
 		return -ENOSPC;
 	error = cache_put(&node->cache, index, *page);
 	if (error)
 		page_drop(*page);
+	else
+		pages_held++;
 	return error;
 }
 
@@ -559,7 +567,7 @@ static void punch(struct node *node, uint64_t begin, uint64_t end)
 	}
 	if (begin < first)
 		clear_part(node, begin, first);
-	cache_drop(&node->cache, first >> PAGE_SHIFT, (last - first) >> PAGE_SHIFT);
+	pages_held -= cache_drop(&node->cache, first >> PAGE_SHIFT, (last - first) >> PAGE_SHIFT);
 	if (last < end)
 		clear_part(node, last, end);
 }
