@@ -108,8 +108,8 @@ size_t guest_pages_available(void);
 #include <stdlib.h>
 #include <string.h>
 #else
-void *malloc(size_t size) __attribute__((malloc, alloc_size(1)));
-void *calloc(size_t count, size_t size) __attribute__((malloc, alloc_size(1, 2)));
+void *malloc(size_t size) __attribute__((__malloc__, alloc_size(1)));
+void *calloc(size_t count, size_t size) __attribute__((__malloc__, alloc_size(1, 2)));
 void *realloc(void *memory, size_t size) __attribute__((alloc_size(2)));
 void free(void *memory);
 

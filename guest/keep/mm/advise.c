@@ -73,26 +73,24 @@ static int punch(struct space *space, struct mapping *mapping, const struct rang
 	return error;
 }
 
-static int bring_to_read(struct space *space, struct mapping *mapping, const struct range *part)
+/* Brings all pages of a part; what has no page, as behind the end of a file, is a bad address. */
+static int bring(struct space *space, const struct range *part, unsigned access)
 {
 	int error = 0;
 
-	if (!mapping->access)
-		return -EINVAL;
 	for (uint64_t at = part->begin; at < part->end && !error; at += PAGE_SIZE)
-		(void)space_memory(space, at, SPACE_READ, &error);
-	return error;
+		(void)space_memory(space, at, access, &error);
+	return error == -ENOMEM || !error ? error : -EFAULT;
+}
+
+static int bring_to_read(struct space *space, struct mapping *mapping, const struct range *part)
+{
+	return mapping->access ? bring(space, part, SPACE_READ) : -EINVAL;
 }
 
 static int bring_to_write(struct space *space, struct mapping *mapping, const struct range *part)
 {
-	int error = 0;
-
-	if (!(mapping->access & SPACE_WRITE))
-		return -EINVAL;
-	for (uint64_t at = part->begin; at < part->end && !error; at += PAGE_SIZE)
-		(void)space_memory(space, at, SPACE_WRITE, &error);
-	return error;
+	return mapping->access & SPACE_WRITE ? bring(space, part, SPACE_WRITE) : -EINVAL;
 }
 
 typedef int advise_function(struct space *space, struct mapping *mapping, const struct range *part);

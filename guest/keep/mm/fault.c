@@ -23,6 +23,9 @@ static bool may_grow(const struct mapping *stack, uint64_t begin)
 
 	if (!(stack->flags & SPACE_STACK) || begin < ARCH_USER_BEGIN || stack->end - begin > MOST_STACK)
 		return false;
+	/* What is at an address of a file stays there. */
+	if (stack->file && stack->offset < stack->begin - begin)
+		return false;
 	if (!space_may_commit(stack->end - begin))
 		return false;
 	return !below || below->end + (guarded ? STACK_GAP : 0) <= begin;
@@ -41,6 +44,8 @@ static struct mapping *mapping_for(struct space *space, uint64_t address)
 	space->size += mapping->begin - begin;
 	if (mapping->flags & SPACE_LOCKED)
 		space->locked += mapping->begin - begin;
+	if (mapping->file)
+		mapping->offset -= mapping->begin - begin;
 	mapping->begin = begin;
 	mappings_changed(&space->mappings, mapping);
 	space->generation++;

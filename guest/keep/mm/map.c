@@ -111,9 +111,9 @@ static int make_room(struct space *space, uint64_t begin, uint64_t end)
 	return error;
 }
 
-static int check_length(uint64_t length, const struct file *file, uint64_t offset)
+static int check_request(uint64_t length, unsigned flags, const struct file *file, uint64_t offset)
 {
-	if (!length || (offset & ~PAGE_MASK))
+	if (!length || (offset & ~PAGE_MASK) || (flags & SPACE_SHARED && flags & SPACE_STACK))
 		return -EINVAL;
 	if (length > ARCH_USER_END)
 		return -ENOMEM;
@@ -129,7 +129,7 @@ int64_t space_map(struct space *space, uint64_t hint, uint64_t length, unsigned 
 	};
 	struct mapping *mapping;
 	int64_t at;
-	int64_t error = check_length(length, file, offset);
+	int64_t error = check_request(length, flags, file, offset);
 
 	if (error)
 		return error;

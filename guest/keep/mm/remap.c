@@ -36,6 +36,12 @@ static int check_target(const struct remap *remap)
 	return remap->new_address < ARCH_USER_BEGIN ? -EPERM : 0;
 }
 
+/* Whether it stays where it is, and becomes no longer. */
+static bool stays(const struct remap *remap)
+{
+	return remap->new_length <= remap->old_length && !(remap->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP));
+}
+
 /* The one mapping that the range is in. */
 static int find_source(const struct remap *remap, struct mapping **found)
 {
@@ -46,7 +52,8 @@ static int find_source(const struct remap *remap, struct mapping **found)
 	/* Nothing, of a shared mapping: a further mapping of the same. */
 	if (!remap->old_length && !(mapping->flags & SPACE_SHARED))
 		return -EINVAL;
-	if (remap->old_length > mapping->end - remap->old)
+	/* What only becomes shorter may be several mappings. */
+	if (remap->old_length > mapping->end - remap->old && !stays(remap))
 		return -EFAULT;
 	if (mapping->file && mapping->offset > INT64_MAX - remap->new_length - (remap->old - mapping->begin))
 		return -EINVAL;
@@ -62,9 +69,9 @@ static bool may_grow(const struct remap *remap, const struct mapping *mapping)
 	return space_may_commit(remap->new_length - remap->old_length);
 }
 
-static void populate_if_locked(const struct remap *remap, const struct mapping *mapping, uint64_t address)
+static void populate_if(bool locked, const struct remap *remap, uint64_t address)
 {
-	if (mapping->flags & SPACE_LOCKED)
+	if (locked)
 		(void)space_populate(remap->space, address, address + remap->new_length);
 }
 
@@ -76,6 +83,7 @@ static bool grow_in_place(const struct remap *remap, struct mapping *mapping)
 	struct space *space = remap->space;
 	const uint64_t end = remap->old + remap->new_length;
 	const uint64_t more = end - mapping->end;
+	const bool locked = mapping->flags & SPACE_LOCKED;
 
 	if (remap->old + remap->old_length != mapping->end || !is_user_range(remap->old, remap->new_length) ||
 	    !space_is_empty(space, mapping->end, end))
@@ -84,10 +92,10 @@ static bool grow_in_place(const struct remap *remap, struct mapping *mapping)
 	mappings_changed(&space->mappings, mapping);
 	space->generation++;
 	space->size += more;
-	if (mapping->flags & SPACE_LOCKED)
+	if (locked)
 		space->locked += more;
-	populate_if_locked(remap, mapping, remap->old);
 	space_join(space, end);
+	populate_if(locked, remap, remap->old);
 	return true;
 }
 
@@ -125,8 +133,22 @@ static int move_to(const struct remap *remap, const struct mapping *mapping, uin
 		mapping_free(moved);
 		return error;
 	}
-	populate_if_locked(remap, moved, to);
 	space_add(remap->space, moved);
+	return 0;
+}
+
+/* What MREMAP_DONTUNMAP leaves is empty, and no longer locked. */
+static int leave_old(const struct remap *remap)
+{
+	struct mapping *old = space_at(remap->space, remap->old);
+
+	if (!remap->old_length)
+		return 0;
+	if (!(remap->flags & MREMAP_DONTUNMAP))
+		return space_unmap(remap->space, remap->old, remap->old_length);
+	if (old->flags & SPACE_LOCKED)
+		remap->space->locked -= remap->old_length;
+	old->flags &= ~(unsigned)SPACE_LOCKED;
 	return 0;
 }
 
@@ -135,6 +157,7 @@ static int64_t move(const struct remap *remap)
 {
 	struct space *space = remap->space;
 	const uint64_t end = remap->old + remap->old_length;
+	const bool locked = space_at(space, remap->old)->flags & SPACE_LOCKED;
 	uint64_t to;
 	int error = space->mappings.count + 3 > MOST_MAPPINGS ? -ENOMEM : choose(remap, &to);
 
@@ -147,10 +170,12 @@ static int64_t move(const struct remap *remap)
 	}
 	if (!error)
 		error = move_to(remap, space_at(space, remap->old), to);
-	if (!error && remap->old_length && !(remap->flags & MREMAP_DONTUNMAP))
-		error = space_unmap(space, remap->old, remap->old_length);
+	if (!error)
+		error = leave_old(remap);
 	space_join(space, remap->old);
 	space_join(space, end);
+	if (!error)
+		populate_if(locked, remap, to);
 	return error ? error : (int64_t)to;
 }
 
@@ -183,17 +208,16 @@ static int64_t remap_fixed(struct remap *remap)
 
 static int64_t remap_anywhere(const struct remap *remap, struct mapping *mapping)
 {
-	if (!(remap->flags & MREMAP_DONTUNMAP)) {
-		int error = 0;
+	int error = 0;
 
+	if (stays(remap)) {
 		if (remap->new_length < remap->old_length)
 			error = space_unmap(remap->space, remap->old + remap->new_length,
 					    remap->old_length - remap->new_length);
-		if (error)
-			return error;
-		if (remap->new_length <= remap->old_length || grow_in_place(remap, mapping))
-			return (int64_t)remap->old;
+		return error ? error : (int64_t)remap->old;
 	}
+	if (!(remap->flags & MREMAP_DONTUNMAP) && grow_in_place(remap, mapping))
+		return (int64_t)remap->old;
 	return remap->flags & MREMAP_MAYMOVE ? move(remap) : -ENOMEM;
 }
 

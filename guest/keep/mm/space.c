@@ -13,6 +13,8 @@ struct space *space_create(void)
 		free(space);
 		return NULL;
 	}
+	/* Programs do not know how the tree of mappings grows, so they cannot make it deep. Zero does as well. */
+	(void)postern_entropy_read(&space->mappings.seed, sizeof space->mappings.seed);
 	arch_tables_begin(space->root);
 	return space;
 }

@@ -3,6 +3,7 @@
 #include "mm/user.h"
 
 #include "mm/space.h"
+#include "task/fault.h"
 #include "task/task.h"
 
 void transfer_of_kernel(struct transfer *transfer, void *memory, size_t length)
@@ -41,6 +42,7 @@ void *transfer_memory(struct transfer *transfer, bool writes, size_t *length, in
 {
 	uint64_t address;
 	uint64_t part = least(*length, transfer->left);
+	void *memory;
 
 	*error = 0;
 	if (transfer->kernel) {
@@ -58,7 +60,10 @@ void *transfer_memory(struct transfer *transfer, bool writes, size_t *length, in
 	}
 	part = least(part, transfer->pieces->length - transfer->piece_offset);
 	*length = least(part, PAGE_SIZE - (address & ~PAGE_MASK));
-	return space_memory(current_process()->space, address, writes ? SPACE_WRITE : SPACE_READ, error);
+	memory = space_memory(current_process()->space, address, writes ? SPACE_WRITE : SPACE_READ, error);
+	if (!memory && *error == -ENOMEM)
+		fault_out_of_memory();
+	return memory;
 }
 
 void transfer_advance(struct transfer *transfer, size_t length)

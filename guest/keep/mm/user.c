@@ -7,6 +7,7 @@
 
 #include "arch/arch.h"
 #include "mm/space.h"
+#include "task/fault.h"
 #include "task/task.h"
 
 /* The whole range lies where programs may have something. */
@@ -18,9 +19,13 @@ static bool is_valid(uint64_t address, size_t length)
 static void *memory_at(uint64_t address, unsigned access, size_t left, size_t *length)
 {
 	int error;
+	void *memory;
 
 	*length = least(left, PAGE_SIZE - (address & ~PAGE_MASK));
-	return space_memory(current_process()->space, address, access, &error);
+	memory = space_memory(current_process()->space, address, access, &error);
+	if (!memory && error == -ENOMEM)
+		fault_out_of_memory();
+	return memory;
 }
 
 int user_read(void *to, uint64_t from, size_t length)

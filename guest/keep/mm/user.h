@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * user.h - access to the memory of the current program. Each byte is read or written once. May sleep, for memory that
- * comes from a file. Errors: -EFAULT, with what was copied before it left where it is.
+ * comes from a file. Errors: -EFAULT, with what was copied before it left where it is; for want of memory, too, and then
+ * the process ends.
  */
 #ifndef KEEP_MM_USER_H
 #define KEEP_MM_USER_H

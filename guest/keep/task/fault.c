@@ -49,7 +49,7 @@ static unsigned access_of(uint64_t error)
 }
 
 /* Nothing else could be done: there is no memory that would come free by waiting. */
-static void out_of_memory(void)
+void fault_out_of_memory(void)
 {
 	const struct process *process = current_process();
 	char text[160];
@@ -84,7 +84,7 @@ void fault_page(struct registers *registers)
 		return;
 	remember(registers);
 	if (result == -ENOMEM) {
-		out_of_memory();
+		fault_out_of_memory();
 		return;
 	}
 	for (size_t i = 0; i < COUNT_OF(page_errors); i++) {

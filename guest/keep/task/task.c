@@ -221,6 +221,7 @@ void process_end(struct process *process, int status)
 	process->ending = true;
 	process->status = status;
 	list_for_each(task, &process->tasks, struct task, link_process) task_interrupt(task);
+	waiters_wake_all(&process->signals.continued, 0);
 }
 
 void process_exit(int status)
