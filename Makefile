@@ -1,6 +1,6 @@
 # A thin front to Meson, which does the work. `make help` lists the targets.
 
-# How long each fuzzer runs, for `make fuzz`.
+# How long each fuzzer runs, for `make fuzz`, and each random attack, for `make hostile`.
 SECONDS = 60
 
 JOBS := $(shell nproc)
@@ -52,6 +52,10 @@ test-asan: build/asan/build.ninja ## Run all tests under AddressSanitizer and UB
 test-tsan: build/tsan/build.ninja ## Run the tests of concurrency under ThreadSanitizer
 	$(NINJA) build/tsan
 	$(FIXED_LAYOUT) scripts/test.sh build/tsan --suite tsan
+
+.PHONY: hostile
+hostile: debug ## Attack the engine ring3 with hostile guests, each random attack for SECONDS (60)
+	HOSTILE_SECONDS=$(SECONDS) scripts/test.sh build/debug hostile
 
 .PHONY: fuzz
 fuzz: build/fuzz/build.ninja ## Run each fuzzer for SECONDS (60)

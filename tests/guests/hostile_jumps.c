@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * hostile_jumps.c - jumps to every byte of the engine's code next to the hypercall page, with registers of
- * its own. Command line: the first offset, how many, and the seed. The VM may end by any of them, or wait for
- * ever, and so a test gives it a watchdog; what counts is that the host and other VMs do not notice.
+ * its own. Command line: the first offset, how many, and the seed. The VM may end by any of them; the last line
+ * says where it was, so that another can go on behind. With a second vCPU, that one ends a VM that is stuck. What
+ * counts is that the host and other VMs do not notice.
  */
-#include "expect.h"
-#include "registers.h"
+#include "hostile.h"
 
-enum { CODE_SIZE = 0x4000 };
+enum { FILL = 0xcc, WINDOW = 16, STUCK = 3 };
 
+static const uint64_t patience = 50000000; /* ns */
 static unsigned long recovered;
+static volatile unsigned long jumps;
 
 static bool handle(struct guest_registers *registers)
 {
@@ -23,42 +25,83 @@ static bool handle(struct guest_registers *registers)
  */
 static uint64_t random_register(uint64_t *seed)
 {
+	static const uint16_t calls[] = { 9,  10, 11,  13,  15,  25,  28,  56, 57,
+					  59, 62, 101, 157, 202, 231, 257, 435 };
 	uint64_t bits = expect_random(seed);
 
-	switch (bits % 6) {
+	switch (bits % 8) {
 	case 0:
 		return bits >> 8 & 0x1ff;
 	case 1:
-		return guest_boot()->physmap - (UINT64_C(1) << 28) + (bits >> 8 & 0x1fff8);
+		return HOSTILE_AREAS + (bits >> 8 & 0x1fff8);
 	case 2:
 		return postern_hypercall_page + (bits >> 8 & 0x3fff);
 	case 3:
 		return (uint64_t)guest_vcpu_page() + (bits >> 8 & 0xff8);
 	case 4:
 		return (uint64_t)guest_boot() - (bits >> 8 & 0xfff8);
+	case 5:
+		return calls[(bits >> 8) % (sizeof calls / sizeof *calls)];
+	case 6:
+		return (bits >> 8 & 0xffff) << 12;
 	default:
 		return bits;
 	}
+}
+
+static uint64_t now(void)
+{
+	struct postern_clock_info info = POSTERN_INIT(clock_info);
+
+	return postern_clock_read(POSTERN_CLOCK_ID_MONOTONIC, &info) ? 0 : info.nanoseconds;
+}
+
+static void watch(void *unused)
+{
+	unsigned long before;
+
+	(void)unused;
+	do {
+		before = jumps;
+		guest_idle(now() + patience);
+	} while (jumps != before);
+	guest_exit(STUCK);
+}
+
+/* Whether there is nothing but what fills the page, here and for a while; then one line tells of several. */
+static bool is_dull(unsigned long offset)
+{
+	const uint8_t *code = (const uint8_t *)postern_hypercall_page;
+
+	for (unsigned i = 0; i < WINDOW && offset + i < HOSTILE_CODE_SIZE; i++) {
+		if (code[offset + i] != FILL)
+			return false;
+	}
+	return offset % WINDOW;
 }
 
 int main(void)
 {
 	const char *command = guest_command();
 	unsigned long first = expect_number(&command, 0);
-	unsigned long count = expect_number(&command, CODE_SIZE);
+	unsigned long count = expect_number(&command, HOSTILE_CODE_SIZE);
 	uint64_t seed = expect_number(&command, 1) | 1;
 	unsigned long returned = 0;
 
+	hostile_need_ring3();
 	guest_on_exception(handle);
-	for (unsigned long offset = first; offset < first + count; offset++) {
+	if (guest_boot()->vcpus > 1)
+		EXPECT_RESULT(guest_vcpu_start(1, watch, NULL), 0);
+	for (unsigned long offset = first; offset < first + count && offset < HOSTILE_CODE_SIZE; offset++) {
 		uint64_t registers[REGISTERS];
 
-		if (offset % 256 == 0)
-			guest_printf("hostile_jumps: offset 0x%lx\n", offset);
+		if (!is_dull(offset))
+			guest_printf("offset %lu\n", offset);
 		for (unsigned i = 0; i < REGISTERS; i++)
 			registers[i] = random_register(&seed);
 		returned += registers_call(registers, postern_hypercall_page + offset);
+		jumps++;
 	}
-	guest_printf("hostile_jumps: %lu returned, %lu were exceptions\n", returned, recovered);
+	guest_printf("done: %lu returned, %lu were exceptions\n", returned, recovered);
 	return 0;
 }
