@@ -86,10 +86,11 @@ const struct jail_call jail_calls[] = {
 	CALL(brk, "malloc()"),
 	CALL(madvise, "memory.report; stacks of threads"),
 	CALL(fallocate, "memory.release and memory.populate"),
-	CALL(sched_getaffinity, "malloc() counts processors"),
+	CALL(sched_getaffinity, "malloc() counts processors; ring3, to restore it"),
 
 	/* the guest's process, on the engine ring3 */
 	CALL(kill, "ends it"),
+	CALL(sched_setaffinity, "a vCPU and the thread that serves it, on one processor"),
 	CALL(tgkill, "an event for a vCPU; abort()"),
 	CALL(pidfd_send_signal, "ends it"),
 	CALL(wait4, "its end"),

@@ -5,8 +5,8 @@
  */
 #include "engine/ring3/decode.h"
 #include "engine/ring3/layout.h"
+#include "engine/ring3/pair.h"
 #include "engine/ring3/process.h"
-#include "engine/ring3/spin.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -35,17 +36,15 @@ struct engine_vcpu {
 	struct engine_vm *vm;
 	struct ring3_area *area;
 	unsigned number;
-	pid_t thread; /* as the guest process said; a wrong one is no thread of that process */
 	enum debt debt;
 	uint8_t length; /* of the emulated instruction */
 	struct engine_callbacks callbacks;
 	struct engine_state state; /* the monitor's copy; what the guest left in its area is hostile */
 	bool holds_state;          /* the vCPU waits for a state, and for what to do with it: */
 	enum ring3_answer answer;
-	bool starts;            /* whatever it does, it is to begin with this state */
-	struct spin spin;       /* the monitor's */
-	struct spin guest_spin; /* the guest's, as the monitor advises it */
-	uint32_t advised;       /* what the guest's area holds of it */
+	bool starts; /* whatever it does, it is to begin with this state */
+	struct pair pair;
+	uint32_t advised; /* how often the guest looks: what its area holds of that */
 	_Atomic bool kicked;
 };
 
@@ -55,7 +54,8 @@ struct engine_vm {
 	unsigned vcpu_count;
 	uint64_t vcpu_pages[ENGINE_MAX_VCPUS]; /* guest-physical */
 	struct engine_vcpu vcpus[ENGINE_MAX_VCPUS];
-	pthread_t watcher; /* waits for the end of the process */
+	pthread_t watcher; /* waits for the end of the process, and lets pairs go */
+	int bell;          /* an eventfd: some pair is confined */
 	bool watched;
 	_Atomic bool gone;
 };
@@ -73,6 +73,14 @@ static void futex(uint32_t *word, int operation, uint32_t value)
 	syscall(SYS_futex, word, operation, value, NULL, NULL, 0);
 }
 
+static void ring_watcher(struct engine_vm *vm)
+{
+	const uint64_t one = 1;
+
+	/* It cannot fail: nobody counts to 2^64. */
+	(void)!write(vm->bell, &one, sizeof one);
+}
+
 static void wake(struct engine_vcpu *vcpu)
 {
 	uint32_t *turn = &vcpu->area->mailbox.turn;
@@ -86,13 +94,14 @@ static void hand_over(struct engine_vcpu *vcpu)
 {
 	uint32_t *turn = &vcpu->area->mailbox.turn;
 	bool sleeps = __atomic_exchange_n(turn, 0, __ATOMIC_SEQ_CST) & RING3_GUEST_WAITS;
+	uint32_t advice;
 
 	if (sleeps)
 		futex(turn, FUTEX_WAKE, 1);
-	spin_learn(&vcpu->guest_spin, !sleeps);
-	if (vcpu->guest_spin.budget != vcpu->advised) {
-		vcpu->advised = vcpu->guest_spin.budget;
-		memory_store_u32(&vcpu->area->spin, vcpu->advised);
+	advice = pair_advice(&vcpu->pair, !sleeps);
+	if (advice != vcpu->advised) {
+		vcpu->advised = advice;
+		memory_store_u32(&vcpu->area->spin, advice);
 	}
 }
 
@@ -150,14 +159,15 @@ static bool wait_for_turn(struct engine_vcpu *vcpu)
 	uint32_t *turn = &vcpu->area->mailbox.turn;
 	uint64_t until = 0;
 
-	for (uint32_t i = 0; i < vcpu->spin.budget; i++) {
+	for (uint32_t i = 0; i < vcpu->pair.host.budget; i++) {
 		if (has_turn(vcpu)) {
-			spin_learn(&vcpu->spin, true);
+			pair_waited(&vcpu->pair, true);
 			return true;
 		}
 		__builtin_ia32_pause();
 	}
-	spin_learn(&vcpu->spin, false);
+	if (pair_waited(&vcpu->pair, false))
+		ring_watcher(vcpu->vm);
 	while (!has_turn(vcpu)) {
 		uint32_t seen = __atomic_load_n(turn, __ATOMIC_RELAXED);
 
@@ -317,7 +327,7 @@ static void put_state(struct engine_vcpu *vcpu)
 
 static void send_signal(struct engine_vcpu *vcpu, int signal)
 {
-	syscall(SYS_tgkill, vcpu->vm->process.pid, vcpu->thread, signal);
+	syscall(SYS_tgkill, vcpu->vm->process.pid, vcpu->pair.guest_thread, signal);
 }
 
 static int ring3_run(struct engine_vcpu *vcpu, struct engine_exit *exit)
@@ -404,12 +414,34 @@ static int ring3_set_callbacks(struct engine_vcpu *vcpu, const struct engine_cal
 
 /* ---- the VM ---- */
 
+/* Waits for the end of the process, or the bell, or some milliseconds (-1: for ever). Returns whether it was the end. */
+static bool has_ended(const struct engine_vm *vm, int milliseconds, bool or_bell)
+{
+	struct pollfd events[] = {
+		{ .fd = vm->process.pidfd, .events = POLLIN },
+		{ .fd = vm->bell, .events = POLLIN },
+	};
+
+	return poll(events, or_bell ? 2 : 1, milliseconds) > 0 && events[0].revents;
+}
+
+/* Some pair is confined. Those that are when the time is over are let go together, whenever theirs began. */
+static bool watch_pairs(struct engine_vm *vm)
+{
+	bool ended = has_ended(vm, PAIR_MILLISECONDS, false);
+	uint64_t count;
+
+	(void)!read(vm->bell, &count, sizeof count);
+	for (unsigned i = 0; i < vm->vcpu_count; i++)
+		pair_release(&vm->vcpus[i].pair);
+	return ended;
+}
+
 static void *watch(void *argument)
 {
 	struct engine_vm *vm = argument;
-	struct pollfd end = { .fd = vm->process.pidfd, .events = POLLIN };
 
-	while (poll(&end, 1, -1) < 0 && errno == EINTR)
+	while (!has_ended(vm, -1, true) && !watch_pairs(vm))
 		;
 	atomic_store_explicit(&vm->gone, true, memory_order_release);
 	for (unsigned i = 0; i < vm->vcpu_count; i++)
@@ -426,11 +458,13 @@ static void ring3_destroy(struct engine_vm *vm)
 		pthread_join(vm->watcher, NULL);
 	}
 	ring3_process_end(&vm->process);
+	close(vm->bell);
 	free(vm);
 }
 
 static int ring3_create(const struct engine_config *config, struct engine_vm **result)
 {
+	const uint32_t looks = pair_looks();
 	struct engine_vm *vm;
 	int error;
 
@@ -441,8 +475,10 @@ static int ring3_create(const struct engine_config *config, struct engine_vm **r
 	vm = calloc(1, sizeof *vm);
 	if (!vm)
 		return -ENOMEM;
-	error = ring3_process_start(config, &vm->process);
+	vm->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	error = vm->bell < 0 ? -errno : ring3_process_start(config, &vm->process);
 	if (error) {
+		close(vm->bell);
 		free(vm);
 		return error;
 	}
@@ -455,11 +491,10 @@ static int ring3_create(const struct engine_config *config, struct engine_vm **r
 		vcpu->vm = vm;
 		vcpu->number = i;
 		vcpu->area = (struct ring3_area *)((char *)vm->process.areas + (size_t)i * RING3_AREA_SIZE);
-		vcpu->thread = (pid_t)memory_load_u32(&vcpu->area->thread);
 		vcpu->holds_state = true;
-		vcpu->spin = vcpu->guest_spin = spin_new();
-		vcpu->advised = SPIN_MOST;
-		memory_store_u32(&vcpu->area->spin, SPIN_MOST);
+		vcpu->advised = looks;
+		memory_store_u32(&vcpu->area->spin, looks);
+		pair_init(&vcpu->pair, looks, (pid_t)memory_load_u32(&vcpu->area->thread));
 	}
 	error = -pthread_create(&vm->watcher, NULL, watch, vm);
 	vm->watched = !error;

@@ -3,7 +3,7 @@
  * spin.h - how long to look for the peer before sleeping. A peer on another core answers within a fraction
  * of a microsecond, and sleeping costs many times that; a peer that waits for this very core never answers
  * while one looks. Which it is shows in the outcome: what pays is done more, what does not is given up,
- * and tried again now and then.
+ * and tried again now and then, at ever longer intervals.
  */
 #ifndef POSTERN_RING3_SPIN_H
 #define POSTERN_RING3_SPIN_H
@@ -12,33 +12,47 @@
 #include <stdint.h>
 
 enum {
-	SPIN_MOST = 2000, /* looks, of about 5 ns on current processors: some 10 us */
-	SPIN_LEAST = 64,  /* below this it is given up */
-	SPIN_RETRY = 256, /* waits until it is tried again */
+	SPIN_NANOSECONDS =
+		10000,    /* the longest look that pays: what sleeping on another core than the peer costs */
+	SPIN_RETRY = 256, /* waits until it is tried again, at first */
+	SPIN_LAST_RETRY = 16384, /* and after it was in vain again and again */
 };
 
 struct spin {
+	uint32_t most;   /* looks that take SPIN_NANOSECONDS; 0: the peer has no other core, so never look */
 	uint32_t budget; /* looks before sleeping */
 	uint32_t waits;  /* since it was given up */
+	uint32_t retry;  /* how many of those until it is tried again */
 };
 
-static inline struct spin spin_new(void)
+static inline struct spin spin_new(uint32_t most)
 {
-	return (struct spin){ .budget = SPIN_MOST };
+	return (struct spin){ .most = most, .budget = most, .retry = SPIN_RETRY };
 }
 
-/* Learns from a wait: whether the peer answered while one looked. */
-static inline void spin_learn(struct spin *spin, bool answered)
+/* Tries again from the start. */
+static inline void spin_restart(struct spin *spin)
 {
+	spin->budget = spin->most;
+	spin->waits = 0;
+}
+
+/* Learns from a wait: whether the peer answered while one looked. Returns whether it is tried again from now on. */
+static inline bool spin_learn(struct spin *spin, bool answered)
+{
+	const uint32_t least = spin->most / 16;
+
 	if (answered) {
-		spin->budget = spin->budget < SPIN_MOST / 2 ? 2 * spin->budget + SPIN_LEAST : SPIN_MOST;
-		return;
+		spin->budget = spin->budget < spin->most / 2 ? 2 * spin->budget + least : spin->most;
+		spin->retry = SPIN_RETRY;
+		return false;
 	}
-	spin->budget = spin->budget / 2 < SPIN_LEAST ? 0 : spin->budget / 2;
-	if (!spin->budget && ++spin->waits >= SPIN_RETRY) {
-		spin->waits = 0;
-		spin->budget = SPIN_MOST;
-	}
+	spin->budget = spin->budget / 2 < least ? 0 : spin->budget / 2;
+	if (spin->budget || !spin->most || ++spin->waits < spin->retry)
+		return false;
+	spin->retry = spin->retry < SPIN_LAST_RETRY ? 2 * spin->retry : SPIN_LAST_RETRY;
+	spin_restart(spin);
+	return true;
 }
 
 #endif

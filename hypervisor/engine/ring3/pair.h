@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * pair.h - where the two threads run that hand a mailbox back and forth: a vCPU's in the guest process, and the
+ * monitor's that serves it.
+ *
+ * On two cores, both looking, a crossing takes 0.15 us; but only as long as both cores are free, and calls come
+ * often. Else one of them sleeps, and then it matters where: to wake a thread on the waker's own core takes 2 us, and
+ * on another, which has to be interrupted or has been halted, 8 to 24. A scheduler that wakes a thread prefers an idle
+ * core, so it has to be told: while looking does not pay, both are confined to one core.
+ *
+ * A confined thread can be in the wrong place, when another core becomes free or when two pairs meet. So it lasts a
+ * few milliseconds at a time, at the end of which they are let go, wherever they are; the scheduler then sorts them
+ * out, and if looking still does not pay, they are confined again, where they are then. A guest that computes and does
+ * not call is thus never confined for longer than that.
+ */
+#ifndef POSTERN_RING3_PAIR_H
+#define POSTERN_RING3_PAIR_H
+
+#include "engine/ring3/spin.h"
+
+#include <sched.h>
+#include <stdatomic.h>
+#include <sys/types.h>
+
+enum { PAIR_MILLISECONDS = 20 }; /* how long they stay confined */
+
+struct pair {
+	struct spin host;   /* how long the monitor looks for the guest's turn to end */
+	struct spin guest;  /* the other way round, as the monitor advises the guest */
+	pid_t host_thread;  /* 0: not known yet */
+	pid_t guest_thread; /* of the guest process */
+	/* Set by the monitor's thread, cleared by whoever lets them go; the exchange decides who does. */
+	_Atomic bool confined;
+	bool was_confined; /* the rest is for the monitor's thread alone: what it has seen of it */
+	unsigned sleeps;   /* since they were let go */
+	cpu_set_t host_set, guest_set; /* where they may run otherwise; written before confined is set */
+};
+
+/* looks: how many take SPIN_NANOSECONDS, see pair_looks(). */
+void pair_init(struct pair *pair, uint32_t looks, pid_t guest_thread);
+
+/* How many looks at a mailbox take SPIN_NANOSECONDS here; 0 if there is but one processor for both sides. */
+uint32_t pair_looks(void);
+
+/*
+ * Takes note of a wait of the monitor's, by its thread: whether the guest's turn ended while it looked. Returns true
+ * when that has confined both, so that they have to be let go after PAIR_MILLISECONDS.
+ */
+bool pair_waited(struct pair *pair, bool answered);
+
+/* How often the guest is to look; `answered`: whether it got its answer while it did. */
+uint32_t pair_advice(struct pair *pair, bool answered);
+
+/* Lets both run where they want, if they are confined. By any thread. */
+void pair_release(struct pair *pair);
+
+#endif

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_pair.c - where the two threads of a pair run: how looking is given up and tried again, and that both are
+ * confined to one processor only for as long as it is said. A process that does nothing stands for the guest's.
+ */
+#include "engine/ring3/pair.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { LOOKS = 400, MANY = 100000 };
+
+/* ---- looking ---- */
+
+static void looking_is_given_up_when_it_is_in_vain(void **state)
+{
+	struct spin spin = spin_new(LOOKS);
+	unsigned waits = 0;
+
+	(void)state;
+	while (spin.budget && waits < MANY) {
+		assert_false(spin_learn(&spin, false));
+		waits++;
+	}
+	assert_in_range(waits, 2, 16);
+}
+
+static void looking_is_tried_again_at_ever_longer_intervals(void **state)
+{
+	struct spin spin = spin_new(LOOKS);
+	unsigned before = 0;
+
+	(void)state;
+	for (unsigned trial = 0; trial < 5; trial++) {
+		unsigned waits = 1;
+
+		while (!spin_learn(&spin, false) && waits < MANY)
+			waits++;
+		assert_int_equal(spin.budget, LOOKS);
+		assert_true(waits > before);
+		before = waits;
+	}
+	while (spin_learn(&spin, true))
+		;
+	assert_int_equal(spin.retry, SPIN_RETRY);
+}
+
+static void looking_that_pays_is_kept(void **state)
+{
+	struct spin spin = spin_new(LOOKS);
+
+	(void)state;
+	for (unsigned i = 0; i < MANY; i++)
+		assert_false(spin_learn(&spin, true));
+	assert_int_equal(spin.budget, LOOKS);
+}
+
+static void nobody_looks_where_there_is_one_processor(void **state)
+{
+	struct pair pair;
+
+	(void)state;
+	pair_init(&pair, 0, getpid());
+	for (unsigned i = 0; i < MANY; i++) {
+		assert_false(pair_waited(&pair, false));
+		assert_int_equal(pair_advice(&pair, false), 0);
+	}
+	assert_int_equal(pair.host.budget, 0);
+	assert_false(pair.confined);
+}
+
+/* ---- confining ---- */
+
+static pid_t start_guest(void)
+{
+	pid_t guest = fork();
+
+	assert_true(guest >= 0);
+	if (!guest) {
+		for (;;)
+			pause();
+	}
+	return guest;
+}
+
+static void end_guest(pid_t guest)
+{
+	kill(guest, SIGKILL);
+	waitpid(guest, NULL, 0);
+}
+
+static cpu_set_t set_of(pid_t thread)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	assert_int_equal(sched_getaffinity(thread, sizeof set, &set), 0);
+	return set;
+}
+
+/* Waits in vain until both are confined. */
+static void wait_until_confined(struct pair *pair)
+{
+	unsigned waits = 0;
+
+	while (!pair_waited(pair, false) && waits < MANY)
+		waits++;
+	assert_true(waits < MANY);
+	assert_true(pair->confined);
+}
+
+static void a_pair_is_confined_and_let_go(void **state)
+{
+	const cpu_set_t all = set_of(0);
+	const pid_t guest = start_guest();
+	struct pair pair;
+	cpu_set_t host_set;
+	cpu_set_t guest_set;
+
+	(void)state;
+	if (CPU_COUNT(&all) < 2) {
+		end_guest(guest);
+		skip();
+	}
+	pair_init(&pair, LOOKS, guest);
+	assert_int_equal(pair_advice(&pair, true), LOOKS);
+	for (unsigned round = 0; round < 3; round++) {
+		wait_until_confined(&pair);
+		host_set = set_of(0);
+		guest_set = set_of(guest);
+		assert_int_equal(CPU_COUNT(&host_set), 1);
+		assert_true(CPU_EQUAL(&host_set, &guest_set));
+		assert_int_equal(pair_advice(&pair, true), 0);
+		pair_release(&pair);
+		host_set = set_of(0);
+		guest_set = set_of(guest);
+		assert_true(CPU_EQUAL(&host_set, &all) && CPU_EQUAL(&guest_set, &all));
+	}
+	end_guest(guest);
+}
+
+static void a_pair_that_looks_again_is_let_go(void **state)
+{
+	const cpu_set_t all = set_of(0);
+	const pid_t guest = start_guest();
+	struct pair pair;
+	cpu_set_t set;
+
+	(void)state;
+	if (CPU_COUNT(&all) < 2) {
+		end_guest(guest);
+		skip();
+	}
+	pair_init(&pair, LOOKS, guest);
+	wait_until_confined(&pair);
+	for (unsigned i = 0; pair.confined && i < MANY; i++)
+		pair_waited(&pair, false);
+	assert_false(pair.confined);
+	assert_int_equal(pair.host.budget, LOOKS);
+	assert_int_equal(pair_advice(&pair, true), LOOKS);
+	set = set_of(0);
+	assert_true(CPU_EQUAL(&set, &all));
+	end_guest(guest);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(looking_is_given_up_when_it_is_in_vain),
+		cmocka_unit_test(looking_is_tried_again_at_ever_longer_intervals),
+		cmocka_unit_test(looking_that_pays_is_kept),
+		cmocka_unit_test(nobody_looks_where_there_is_one_processor),
+		cmocka_unit_test(a_pair_is_confined_and_let_go),
+		cmocka_unit_test(a_pair_that_looks_again_is_let_go),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
