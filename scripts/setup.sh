@@ -17,6 +17,7 @@ build libjansson-dev    # JSON output of postern(1)
 build libzydis-dev      # decodes instructions that trap, and shows those that crashed
 build libseccomp-dev    # the system calls of a monitor in its jail
 build liburing-dev      # asynchronous I/O on the host
+build libsqlite3-dev     # the database in what `postern bench programs` runs
 build scdoc             # man pages
 run   busybox-static    # what `make run` runs
 test  busybox-static    # and tests of programs

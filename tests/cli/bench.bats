@@ -44,3 +44,19 @@ load common
 		[ "$status" -eq 2 ]
 	done
 }
+
+@test "bench programs --json has figures of the host and of a VM for what it was asked for" {
+	run --separate-stderr "$POSTERN" bench programs --json --rounds 1 --only getppid
+	[ "$status" -eq 0 ]
+	[ "$(jq -r '.programs[].name' <<<"$output")" = getppid ]
+	[ "$(jq '.programs[0] | .host_ns.median > 0 and .vm_ns.median > 0 and .ratio > 0 and .exits > 0' <<<"$output")" = true ]
+}
+
+@test "bench programs says what it does not know" {
+	for wrong in "--only nothing" "--rounds 2" "--rounds x" --fast; do
+		# shellcheck disable=SC2086
+		run "$POSTERN" bench programs $wrong
+		[ "$status" -eq 2 ]
+		contains "$output" "usage: postern bench programs" getppid
+	done
+}

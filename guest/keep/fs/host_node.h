@@ -20,7 +20,8 @@ struct host_node {
 	uint64_t host_device;
 	struct host_node *parent; /* held; where it was found last; NULL: the root */
 	char *name;
-	postern_handle_t directory; /* of a directory, once it was needed; of a root; else POSTERN_NO_HANDLE */
+	postern_handle_t
+		directory; /* of a directory, once it was needed; of a root; else POSTERN_NO_HANDLE */
 
 	/* Of a regular file: contents at hand, which are those of the host's file as long as it is not changed there. */
 	struct cache cache;
