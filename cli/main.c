@@ -136,6 +136,7 @@ int main(int argc, char **argv)
 	int status;
 
 	signal(SIGPIPE, SIG_IGN); /* a reader that has gone away is an error of the write, and reported */
+	signal(SIGXFSZ, SIG_IGN); /* as is a file that would become longer than the user allows */
 	if (!isatty(STDOUT_FILENO))
 		setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
 	status = run(argc, argv);

@@ -9,6 +9,15 @@
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
+
+/* Newer than the headers. */
+#ifndef __NR_fchmodat2
+#define __NR_fchmodat2 452
+#endif
+#ifndef __SNR_fchmodat2
+#define __SNR_fchmodat2 __NR_fchmodat2
+#endif
 
 /* A row. With ONLY, argument number n must be `value` in the bits of `mask`. */
 #define ROW(name, reason, files, tests, ...)                      \
@@ -57,6 +66,22 @@ const struct jail_call jail_calls[] = {
 	READING(getdents64, "file.list"),
 	READING(readlinkat, "file.target"),
 	READING(fstatfs, "file.open: not on file systems of the kernel's own"),
+	READING(fsync, "file.sync"),
+	READING(fdatasync, "file.sync"),
+	WRITING(ftruncate, "file.resize"),
+	WRITING(mkdirat, "file.make: directories"),
+	WRITING_ONLY(mknodat, 2, S_IFMT, S_IFREG, "file.make: regular files, and no devices"),
+	WRITING_ONLY(mknodat, 2, S_IFMT, S_IFIFO, "the same: fifos"),
+	WRITING_ONLY(mknodat, 2, S_IFMT, S_IFSOCK, "the same: sockets"),
+	WRITING(symlinkat, "file.symlink"),
+	WRITING(linkat, "file.link"),
+	WRITING(renameat2, "file.rename"),
+	WRITING(renameat, "the same: glibc prefers it, if there are no flags"),
+	WRITING(unlinkat, "file.remove"),
+	WRITING(fchmod, "file.change: the mode"),
+	WRITING(fchmodat2, "the same, of what is open for nothing else"),
+	WRITING(fchownat, "file.change: the owner"),
+	WRITING(utimensat, "file.change: the times"),
 
 	/* waiting */
 	CALL(futex, "threads wait for each other; ring3's mailbox"),

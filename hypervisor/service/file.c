@@ -171,4 +171,6 @@ void service_file(struct abi_handlers *handlers)
 	service_file_look(handlers);
 	service_file_list(handlers);
 	service_file_data(handlers);
+	service_file_name(handlers);
+	service_file_change(handlers);
 }

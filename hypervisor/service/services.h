@@ -15,8 +15,8 @@
  *   gate_destroy()      which lets go of what handles still name
  *   services_destroy()
  *
- * The process has to ignore SIGPIPE; and if a VM may write to files, to have a umask of zero: bits of new files are the
- * guest's to choose.
+ * The process has to ignore SIGPIPE; and if a VM may write to files, also SIGXFSZ, and to have a umask of zero: bits of
+ * new files are the guest's to choose.
  */
 #ifndef POSTERN_SERVICE_SERVICES_H
 #define POSTERN_SERVICE_SERVICES_H

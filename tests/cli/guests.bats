@@ -52,8 +52,12 @@ passes()
 	echo "of the host" >"$BATS_TEST_TMPDIR/greeting"
 	boot "$SDK_GUESTS/files.elf" --mount "$BATS_TEST_TMPDIR:/there"
 	equal "$status $stderr" "0 "
-	contains "$output" "for /there" "by trap: of the host" "in a batch: of the host" "over a ring: of the host" \
-		"there is greeting"
+	contains "$output" "for /there" "by trap: of the host" "in batches: of the host" "over a ring: of the host" \
+		"files: read"
+	boot "$SDK_GUESTS/files.elf" --mount "$BATS_TEST_TMPDIR:/there:rw"
+	equal "$status $stderr" "0 "
+	contains "$output" "files: changed"
+	equal "$(ls "$BATS_TEST_TMPDIR")" "greeting"
 }
 
 @test "mounts that cannot be had" {

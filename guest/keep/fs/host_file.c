@@ -517,7 +517,7 @@ int host_file_open(struct host_node *node, struct file *file)
 
 	if (!host)
 		return -ENOMEM;
-	handle = node->parent ? open_by_path(node, file) : host_open_root(node->volume);
+	handle = open_by_path(node, file);
 	if (handle < 0) {
 		free(host);
 		return (int)handle;

@@ -170,8 +170,14 @@ int host_open_directory(struct host_node *node)
 
 int host_path_of(struct host_node *node, struct host_path *path)
 {
-	int error = node->parent ? host_open_directory(node->parent) : -ENOENT;
+	int error;
 
+	/* A root: of a mount that is one file, too, its handle is where paths start. */
+	if (!node->parent) {
+		*path = (struct host_path){ node->directory, ".", 1 };
+		return 0;
+	}
+	error = host_open_directory(node->parent);
 	if (!error)
 		*path = (struct host_path){ node->parent->directory, node->name,
 					    (uint32_t)strlen(node->name) };
@@ -531,15 +537,8 @@ static struct host_volume *create_volume(uint32_t number, bool is_read_only)
 	struct host_volume *volume = malloc(sizeof *volume);
 
 	if (volume)
-		*volume = (struct host_volume){ number, FIRST_DEVICE * (number + 1), is_read_only };
+		*volume = (struct host_volume){ FIRST_DEVICE * (number + 1), is_read_only };
 	return volume;
-}
-
-int64_t host_open_root(const struct host_volume *volume)
-{
-	struct postern_file_mount mount = POSTERN_INIT(file_mount);
-
-	return postern_file_root(volume->number, &mount);
 }
 
 /* With the handle of the root: it becomes the node's, if there is one. */

@@ -8,7 +8,6 @@
 #include "fs/inode.h"
 
 struct host_volume {
-	uint32_t number; /* of the mount */
 	uint64_t device;
 	bool is_read_only;
 };
@@ -43,10 +42,8 @@ static inline struct host_node *host_node_of(const struct inode *inode)
 /* Takes over what the host tells, and forgets contents that are old. */
 void host_take_info(struct host_node *node, const struct postern_file_info *info);
 
-/* The path by which the host finds a node: a name in its parent directory. Errors: those of opening that. */
+/* The path by which the host finds a node: a name in its parent directory, or `.`. Errors: those of opening that. */
 int host_path_of(struct host_node *node, struct host_path *path);
-/* A new handle of the root, which may be a regular file: then it may be read, and written if the volume may. */
-int64_t host_open_root(const struct host_volume *volume);
 /* The handle of a directory, opened if need be: 0 and node->directory. */
 int host_open_directory(struct host_node *node);
 

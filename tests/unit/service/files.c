@@ -194,6 +194,88 @@ int64_t file_list(postern_handle_t dir, uint64_t cookie, size_t size)
 	return call(POSTERN_CALL_FILE_LIST, dir, cookie, DATA_AT, size, 0);
 }
 
+int64_t file_write(postern_handle_t file, uint64_t offset, const void *from, size_t size)
+{
+	struct postern_segment *segment = world_at(&world, SEGMENTS_AT);
+
+	*segment = (struct postern_segment){ DATA_AT, size };
+	memcpy(world_at(&world, DATA_AT), from, size);
+	return call(POSTERN_CALL_FILE_WRITE, file, offset, SEGMENTS_AT, 1, 0);
+}
+
+int64_t file_make(postern_handle_t dir, const char *path, uint32_t kind, uint32_t mode)
+{
+	struct postern_file_make *how = world_at(&world, STRUCT_AT);
+
+	*how = (struct postern_file_make){ .size = sizeof *how, .kind = kind, .mode = mode };
+	return call(POSTERN_CALL_FILE_MAKE, dir, put_string(path), strlen(path), STRUCT_AT, 0);
+}
+
+/* A second string, behind the first. */
+static uint64_t put_second(const char *text)
+{
+	memcpy(world_at(&world, PATH_AT + 0x1000), text, strlen(text));
+	return PATH_AT + 0x1000;
+}
+
+int64_t file_symlink(postern_handle_t dir, const char *path, const char *target)
+{
+	return call(POSTERN_CALL_FILE_SYMLINK, dir, put_string(path), strlen(path), put_second(target),
+		    strlen(target));
+}
+
+int64_t file_link(postern_handle_t from, const char *old_path, postern_handle_t to, const char *new_path)
+{
+	struct postern_file_link *how = world_at(&world, STRUCT_AT);
+
+	*how = (struct postern_file_link){ .size = sizeof *how, .from = from, .to = to };
+	return call(POSTERN_CALL_FILE_LINK, STRUCT_AT, put_string(old_path), strlen(old_path),
+		    put_second(new_path), strlen(new_path));
+}
+
+int64_t file_rename(postern_handle_t from, const char *old_path, postern_handle_t to, const char *new_path,
+		    uint32_t flags)
+{
+	struct postern_file_rename *how = world_at(&world, STRUCT_AT);
+
+	*how = (struct postern_file_rename){ .size = sizeof *how, .flags = flags, .from = from, .to = to };
+	return call(POSTERN_CALL_FILE_RENAME, STRUCT_AT, put_string(old_path), strlen(old_path),
+		    put_second(new_path), strlen(new_path));
+}
+
+int64_t file_remove(postern_handle_t dir, const char *path, uint32_t flags)
+{
+	return call(POSTERN_CALL_FILE_REMOVE, dir, put_string(path), strlen(path), flags, 0);
+}
+
+int64_t file_resize(postern_handle_t file, uint64_t length)
+{
+	return call(POSTERN_CALL_FILE_RESIZE, file, length, 0, 0, 0);
+}
+
+int64_t file_sync(postern_handle_t file, uint32_t flags)
+{
+	return call(POSTERN_CALL_FILE_SYNC, file, flags, 0, 0, 0);
+}
+
+int64_t file_change(postern_handle_t file, const struct postern_file_change *how)
+{
+	struct postern_file_change *there = world_at(&world, STRUCT_AT);
+
+	*there = *how;
+	there->size = sizeof *there;
+	return call(POSTERN_CALL_FILE_CHANGE, file, STRUCT_AT, 0, 0, 0);
+}
+
+postern_handle_t open_fine(postern_handle_t dir, const char *path, uint32_t flags)
+{
+	int64_t result = file_open(dir, path, flags, 0);
+
+	if (result < 0)
+		fail_msg("%s: %s", path, strerror((int)-result));
+	return (postern_handle_t)result;
+}
+
 const struct postern_file_entry *listed(void)
 {
 	return world_at(&world, DATA_AT);

@@ -52,6 +52,18 @@ int64_t file_info(postern_handle_t file, struct postern_file_info *info);
 int64_t file_target(postern_handle_t dir, const char *path, char *text, size_t size);
 int64_t file_read(postern_handle_t file, uint64_t offset, void *to, size_t size);
 int64_t file_list(postern_handle_t dir, uint64_t cookie, size_t size);
+int64_t file_write(postern_handle_t file, uint64_t offset, const void *from, size_t size);
+int64_t file_make(postern_handle_t dir, const char *path, uint32_t kind, uint32_t mode);
+int64_t file_symlink(postern_handle_t dir, const char *path, const char *target);
+int64_t file_link(postern_handle_t from, const char *old_path, postern_handle_t to, const char *new_path);
+int64_t file_rename(postern_handle_t from, const char *old_path, postern_handle_t to, const char *new_path,
+		    uint32_t flags);
+int64_t file_remove(postern_handle_t dir, const char *path, uint32_t flags);
+int64_t file_resize(postern_handle_t file, uint64_t length);
+int64_t file_sync(postern_handle_t file, uint32_t flags);
+int64_t file_change(postern_handle_t file, const struct postern_file_change *how);
+/* A file that has to open. */
+postern_handle_t open_fine(postern_handle_t dir, const char *path, uint32_t flags);
 /* What the last list wrote. */
 const struct postern_file_entry *listed(void);
 

@@ -6,15 +6,6 @@
 #include <sys/sysmacros.h>
 #include <sys/un.h>
 
-static postern_handle_t open_fine(postern_handle_t dir, const char *path, uint32_t flags)
-{
-	int64_t result = file_open(dir, path, flags, 0);
-
-	if (result < 0)
-		fail_msg("%s: %s", path, strerror((int)-result));
-	return (postern_handle_t)result;
-}
-
 /* ---- roots ---- */
 
 static void roots_say_what_they_are(void **state)
@@ -549,6 +540,7 @@ static void reads_fill_segments(void **state)
 	assert_int_equal(file_read(file, 8, text, 8), 2);
 	assert_int_equal(file_read(file, 10, text, 8), 0);
 	assert_int_equal(file_read(file, UINT64_C(1) << 40, text, 8), 0);
+	assert_int_equal(file_read(file, INT64_MAX, text, 8), 0);
 	assert_int_equal(file_read(file, 3, text, 0), 0);
 	assert_int_equal(file_read(file, UINT64_C(1) << 63, text, 8), -EINVAL);
 	segments = world_at(&world, SEGMENTS_AT);
