@@ -49,15 +49,17 @@ passes()
 @test "calls over rings, polled and not" { passes ring; }
 
 @test "files of a mount, by trap, in a batch and over a ring" {
-	echo "of the host" >"$BATS_TEST_TMPDIR/greeting"
-	boot "$SDK_GUESTS/files.elf" --mount "$BATS_TEST_TMPDIR:/there"
+	local shared=$BATS_TEST_TMPDIR/shared
+	mkdir "$shared"
+	echo "of the host" >"$shared/greeting"
+	boot "$SDK_GUESTS/files.elf" --mount "$shared:/there"
 	equal "$status $stderr" "0 "
 	contains "$output" "for /there" "by trap: of the host" "in batches: of the host" "over a ring: of the host" \
 		"files: read"
-	boot "$SDK_GUESTS/files.elf" --mount "$BATS_TEST_TMPDIR:/there:rw"
+	boot "$SDK_GUESTS/files.elf" --mount "$shared:/there:rw"
 	equal "$status $stderr" "0 "
 	contains "$output" "files: changed"
-	equal "$(ls "$BATS_TEST_TMPDIR")" "greeting"
+	equal "$(ls "$shared")" "greeting"
 }
 
 @test "mounts that cannot be had" {
