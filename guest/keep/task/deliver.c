@@ -150,6 +150,7 @@ void signal_deliver(struct registers *registers)
 				do_signal(task, registers, &info);
 		}
 		restart_without_handler(task, registers);
+		task->signals.called = false;
 		if (!task->signals.has_saved)
 			return;
 		/* The old mask may let signals through that the other did not. */

@@ -47,8 +47,8 @@ static int try_lock(uint64_t address, uint32_t self, bool mark, uint32_t *owner)
 	return -EBUSY;
 }
 
-/* The lock is handed to who waits longest, so being woken is having it. */
-int64_t futex_lock(uint64_t address, bool shared, uint64_t deadline, bool try_only)
+/* Takes the lock, or waits once. Returns as futex_sleep(), 1 if it did not have to wait, or try_lock()'s error. */
+static int lock_or_wait(uint64_t address, bool shared, uint64_t deadline, bool try_only)
 {
 	const uint32_t self = (uint32_t)current_task()->id;
 	struct futex_waiter waiter = { .task = current_task(), .address = address };
@@ -59,12 +59,30 @@ int64_t futex_lock(uint64_t address, bool shared, uint64_t deadline, bool try_on
 	do {
 		error = try_lock(address, self, !try_only, &waiter.owner);
 	} while (error == -EAGAIN);
-	if (error != -EBUSY || try_only) {
-		futex_drop_key(&waiter.key);
-		return error == -EBUSY ? -EAGAIN : error;
+	if (error == -EBUSY && !try_only)
+		return futex_sleep(&waiter, deadline);
+	futex_drop_key(&waiter.key);
+	if (error == -EBUSY)
+		return -EAGAIN;
+	return error ? error : 1;
+}
+
+/*
+ * The lock is handed to who waits longest, so being woken is having it; but where its owner left something else in the
+ * word, it is nobody's, and whoever was woken looks again.
+ */
+int64_t futex_lock(uint64_t address, bool shared, uint64_t deadline, bool try_only)
+{
+	int result = lock_or_wait(address, shared, deadline, try_only);
+
+	while (!result) {
+		result = lock_or_wait(address, shared, deadline, try_only);
+		if (result == -EDEADLK)
+			return 0; /* it is ours, as it was handed to us */
 	}
-	error = futex_sleep(&waiter, deadline);
-	return error == -EINTR ? RESTART_ALWAYS : error;
+	if (result > 0)
+		return 0;
+	return result == -EINTR ? RESTART_ALWAYS : result;
 }
 
 /* Gives the word to the first waiter, or to nobody. Returns as change(). */

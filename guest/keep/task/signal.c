@@ -101,6 +101,12 @@ bool signal_add_overrun(struct signal_queue *queue, int number, int timer, int c
 	return false;
 }
 
+/* What the kernel sends is limited, too, but only what a program sends with a value, to be queued, can fail. */
+static bool may_fail(const struct signal_info *info)
+{
+	return info->number >= SIGRTMIN && info->code < SIGNAL_USER && info->code != SIGNAL_TIMER;
+}
+
 static int enqueue(struct signal_queue *queue, const struct signal_info *info, uint64_t limit)
 {
 	const signal_set bit = signal_bit(info->number);
@@ -108,9 +114,8 @@ static int enqueue(struct signal_queue *queue, const struct signal_info *info, u
 
 	if (info->number < SIGRTMIN && queue->pending & bit)
 		return 0;
-	/* What the kernel sends is limited, too, but only what sigqueue(3) sends can fail. */
 	queued = queue->count < limit ? malloc(sizeof *queued) : NULL;
-	if (!queued && info->code == SIGNAL_QUEUED)
+	if (!queued && may_fail(info))
 		return -EAGAIN;
 	queue->pending |= bit;
 	if (!queued)
@@ -155,8 +160,31 @@ signal_set signal_pending(const struct task *task)
 
 bool signal_is_due(const struct task *task)
 {
-	return task->process->ending || task->process->signals.stopped ||
-	       (signal_pending(task) & ~task->signals.blocked);
+	const struct process *process = task->process;
+	const signal_set common = task->signals.called ? process->signals.queue.pending : 0;
+
+	return process->ending || process->signals.stopped ||
+	       ((task->signals.queue.pending | common) & ~task->signals.blocked);
+}
+
+static void call_task(struct task *task)
+{
+	task->signals.called = true;
+	task_interrupt(task);
+}
+
+void signal_call_others(const struct task *task, signal_set set)
+{
+	const signal_set left = set & task->process->signals.queue.pending;
+	struct task *other;
+
+	if (!left)
+		return;
+	list_for_each(other, &task->process->tasks, struct task, link_process)
+	{
+		if (other != task && left & ~other->signals.blocked)
+			call_task(other);
+	}
 }
 
 static int lowest(signal_set set)
@@ -183,19 +211,12 @@ int signal_take(struct task *task, signal_set set, struct signal_info *info)
 void signal_set_blocked(signal_set blocked)
 {
 	struct task *task = current_task();
-	struct task *other;
-	signal_set left;
+	const signal_set left = blocked & ~task->signals.blocked;
 
-	left = blocked & ~task->signals.blocked & task->process->signals.queue.pending;
 	task->signals.blocked = blocked & ~NEVER_BLOCKED;
-	if (!left)
-		return;
-	/* What this task was to take, and now does not, another may. */
-	list_for_each(other, &task->process->tasks, struct task, link_process)
-	{
-		if (other != task && left & ~other->signals.blocked)
-			task_interrupt(other);
-	}
+	if (task->process->signals.queue.pending & ~task->signals.blocked)
+		task->signals.called = true;
+	signal_call_others(task, left);
 }
 
 /* ---- sending ---- */
@@ -243,14 +264,12 @@ int signal_task(struct task *task, const struct signal_info *info)
 	return 0;
 }
 
-/* Who is to take a process's signal: the current task if it can, so that nobody has to be interrupted for it. */
+/* Who is to take a process's signal: as on Linux, its first task if that lives and wants it, whoever runs now. */
 static struct task *taker(struct process *process, int number)
 {
 	const signal_set bit = signal_bit(number);
-	struct task *task = current_task();
+	struct task *task;
 
-	if (task && task->process == process && !(task->signals.blocked & bit))
-		return task;
 	list_for_each(task, &process->tasks, struct task, link_process)
 	{
 		if (!(task->signals.blocked & bit))
@@ -274,7 +293,7 @@ int signal_process(struct process *process, const struct signal_info *info)
 	if (error)
 		return error;
 	if (task)
-		task_interrupt(task);
+		call_task(task);
 	waiters_wake_all(&process->signals.waiters, POLLIN);
 	return 0;
 }

@@ -70,6 +70,7 @@ struct task_signals {
 	signal_set blocked;
 	signal_set saved; /* sigsuspend, ppoll: to be restored when the handler was entered */
 	bool has_saved;
+	bool called; /* it was chosen to look after the process's queue */
 	struct signal_queue queue;
 	uint64_t stack, stack_size; /* sigaltstack */
 	uint32_t stack_flags;
@@ -79,8 +80,8 @@ void signal_queue_init(struct signal_queue *queue);
 void signal_queue_clear(struct signal_queue *queue);
 
 /*
- * Sends to a process, or to one task. Does not sleep. Errors: -EAGAIN when a signal of a program's own making
- * (sigqueue) finds the queue full; others then lose what they carry, but not themselves.
+ * Sends to a process, or to one task. Does not sleep. Errors: -EAGAIN when a real-time signal of a program's own making
+ * (sigqueue, tgkill) finds the queue full; others then lose what they carry, but not themselves.
  */
 int signal_process(struct process *process, const struct signal_info *info);
 int signal_task(struct task *task, const struct signal_info *info);
@@ -122,6 +123,8 @@ void signal_fault(int number, int code, uint64_t address);
 
 /* Whether a sleep of the task has to end. */
 bool signal_is_due(const struct task *task);
+/* The others of the process may take what its queue has and this task does not take any more. */
+void signal_call_others(const struct task *task, signal_set set);
 
 /*
  * At the end of an entry, with the kernel's lock: does what pending signals say, which may end the process, or makes

@@ -189,7 +189,7 @@ static void fill_context(struct ucontext *context, const struct registers *regis
 	if (arch_extended_features())
 		context->uc_flags |= UC_FP_XSTATE;
 	context->uc_stack.ss_sp = (void *)signals->stack;
-	context->uc_stack.ss_flags = (int)signals->stack_flags;
+	context->uc_stack.ss_flags = signals->stack_size ? (int)signals->stack_flags : SS_DISABLE;
 	context->uc_stack.ss_size = signals->stack_size;
 	fill_registers(&context->uc_mcontext, registers);
 	context->uc_mcontext.err = task->trap.error;

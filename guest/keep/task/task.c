@@ -195,6 +195,8 @@ static void leave(struct task *task, struct process *process)
 	process->task_count--;
 	task_total--;
 	signal_queue_clear(&task->signals.queue);
+	if (task->signals.called)
+		signal_call_others(task, ~task->signals.blocked);
 }
 
 void task_exit(int status)
