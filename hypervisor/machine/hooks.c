@@ -111,6 +111,7 @@ static int create_services(struct machine *machine, const struct machine_config 
 		.mount_count = config->mount_count,
 		.resolution = machine->resolution,
 		.counter = machine->resolution == 1,
+		.vcpu_features = config->engine->has_tables ? POSTERN_VCPU_FEATURES_TABLES : 0,
 	};
 	int error = services_create(&machine->services, &services);
 
