@@ -3,7 +3,6 @@
 #include "device/rtc.h"
 
 #include <stdbool.h>
-#include <time.h>
 
 enum { INDEX, DATA };
 
@@ -46,38 +45,65 @@ static uint8_t hour(uint8_t mode, int value)
 	return (uint8_t)(coded(mode, value % 12 ? value % 12 : 12) | (value >= 12 ? HOUR_PM : 0));
 }
 
+struct date {
+	int second, minute, hour, weekday, day, month, year;
+};
+
+/*
+ * The date of a time. gmtime_r() would open the file of the time zone, which a jail does not let it. Years begin in
+ * March here, so that the day that is not always there is the last one.
+ */
+static struct date date_of(uint64_t seconds)
+{
+	const uint64_t days = seconds / 86400;
+	const uint64_t from_march = days + 719468; /* days since 1 March of the year 0 */
+	const uint64_t era = from_march / 146097;  /* 400 years */
+	const uint64_t of_era = from_march % 146097;
+	const uint64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+	const uint64_t of_year = of_era - (365 * year + year / 4 - year / 100);
+	const uint64_t month = (5 * of_year + 2) / 153; /* 0: March */
+
+	return (struct date){
+		.second = (int)(seconds % 60),
+		.minute = (int)(seconds / 60 % 60),
+		.hour = (int)(seconds / 3600 % 24),
+		.weekday = (int)((days + 4) % 7) + 1, /* 1: Sunday */
+		.day = (int)(of_year - (153 * month + 2) / 5) + 1,
+		.month = (int)(month < 10 ? month + 3 : month - 9),
+		.year = (int)(year + era * 400 + (month >= 10)),
+	};
+}
+
 /* Sets *value if the register tells the time. */
 static bool read_time(const struct rtc *rtc, uint8_t index, uint8_t *value)
 {
 	const uint8_t mode = load(&rtc->memory[STATUS_B]);
-	const time_t seconds = (time_t)rtc->now(rtc->owner);
-	struct tm date;
+	const struct date date = date_of(rtc->now(rtc->owner));
 
-	gmtime_r(&seconds, &date);
 	switch (index) {
 	case SECONDS:
-		*value = coded(mode, date.tm_sec);
+		*value = coded(mode, date.second);
 		return true;
 	case MINUTES:
-		*value = coded(mode, date.tm_min);
+		*value = coded(mode, date.minute);
 		return true;
 	case HOURS:
-		*value = hour(mode, date.tm_hour);
+		*value = hour(mode, date.hour);
 		return true;
 	case WEEKDAY:
-		*value = coded(mode, date.tm_wday + 1);
+		*value = coded(mode, date.weekday);
 		return true;
 	case DAY:
-		*value = coded(mode, date.tm_mday);
+		*value = coded(mode, date.day);
 		return true;
 	case MONTH:
-		*value = coded(mode, date.tm_mon + 1);
+		*value = coded(mode, date.month);
 		return true;
 	case YEAR:
-		*value = coded(mode, date.tm_year % 100);
+		*value = coded(mode, date.year % 100);
 		return true;
 	case CENTURY:
-		*value = coded(mode, date.tm_year / 100 + 19);
+		*value = coded(mode, date.year / 100);
 		return true;
 	default:
 		return false;
