@@ -8,7 +8,7 @@
 
 #include <asm/fcntl.h>
 
-enum { FIRST_WINDOW = 32, MOST_WINDOW = 256, RANDOM_WINDOW = 8, BLOCK_ORDER = 5 };
+enum { FIRST_WINDOW = 32, MOST_WINDOW = 256, RANDOM_WINDOW = 8, BLOCK_ORDER = 5, AROUND = 16 };
 enum { BOUNCE_PAGES = 16, BOUNCE_SIZE = BOUNCE_PAGES * PAGE_SIZE };
 
 struct host_file {
@@ -151,10 +151,10 @@ static uint64_t choose_window(struct host_file *host, uint64_t index)
 	return host->window;
 }
 
-/* Gets the page at an index, which is not at hand, and some behind it. */
-static int read_ahead(struct host_node *node, struct host_file *host, uint64_t index)
+/* Gets pages from an index on, until there is one that is at hand. */
+static int read_pages(struct host_node *node, struct host_file *host, uint64_t index, uint64_t most_pages)
 {
-	const uint64_t count = missing(node, index, choose_window(host, index));
+	const uint64_t count = missing(node, index, most_pages);
 	struct window *window;
 	int64_t result;
 
@@ -173,6 +173,25 @@ static int read_ahead(struct host_node *node, struct host_file *host, uint64_t i
 	host->next = index + window->count;
 	free(window);
 	return result < 0 ? (int)result : 0;
+}
+
+/* Gets the page at an index, which is not at hand, and some behind it. */
+static int read_ahead(struct host_node *node, struct host_file *host, uint64_t index)
+{
+	return read_pages(node, host, index, choose_window(host, index));
+}
+
+/* The same for a mapping, in which nobody goes in sequence: an aligned block, so that it is mapped in one piece. */
+static int read_around(struct host_node *node, struct host_file *host, uint64_t index)
+{
+	const uint64_t end = (index | (AROUND - 1)) + 1;
+	uint64_t begin = index & ~(uint64_t)(AROUND - 1);
+
+	for (uint64_t at = begin; at < index; at++) {
+		if (cache_find(&node->cache, at))
+			begin = at + 1;
+	}
+	return read_pages(node, host, begin, end - begin);
 }
 
 /* ---- reading ---- */
@@ -408,7 +427,7 @@ static int mapped_page(struct file *file, uint64_t index, struct page **page)
 		return -EIO;
 	*page = cache_find(&node->cache, index);
 	if (!*page) {
-		error = read_ahead(node, host_file_of(file), index);
+		error = read_around(node, host_file_of(file), index);
 		*page = cache_find(&node->cache, index);
 	}
 	if (!*page)

@@ -32,12 +32,13 @@ static int64_t call_mapper(uint64_t what, uint64_t address, uint64_t length, uin
 	return result;
 }
 
-static int tell(const struct run *run)
+/* What is not there and was not there before need not be told. */
+static int tell(const struct run *run, bool added)
 {
 	uint64_t length = run->pages << PAGE_SHIFT;
 	uint64_t access = 1;
 
-	if (!run->pages)
+	if (!run->pages || (!run->entry && added))
 		return 0;
 	if (!run->entry)
 		return (int)call_mapper(MAPPER_UNMAP, run->address, length, 0, 0);
@@ -86,14 +87,13 @@ int ring3_tables_changed(const uint64_t *root, uint64_t address, size_t pages, b
 	struct run run = { .address = address };
 	int error = 0;
 
-	(void)added;
 	while (address < end && !error) {
 		uint64_t span;
 		uint64_t entry = find(root, address, &span);
 
 		span = least(span, (end - address) >> PAGE_SHIFT);
 		if (run.pages && !continues(&run, entry)) {
-			error = tell(&run);
+			error = tell(&run, added);
 			run = (struct run){ .address = address };
 		}
 		if (!run.pages)
@@ -101,7 +101,7 @@ int ring3_tables_changed(const uint64_t *root, uint64_t address, size_t pages, b
 		run.pages += span;
 		address += span << PAGE_SHIFT;
 	}
-	return error ? error : tell(&run);
+	return error ? error : tell(&run, added);
 }
 
 /* The kernel is there whatever they say. */
