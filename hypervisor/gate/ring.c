@@ -90,6 +90,23 @@ static void give_frame_back(struct gate_ring *ring, struct gate_frame *frame)
 	ring->free = frame;
 }
 
+/* There is one frame more than calls may pend, so that a call too many can be decoded, too. */
+static struct gate_frame *take_frame(struct gate_vcpu *vcpu)
+{
+	struct gate_ring *ring = &vcpu->ring;
+	struct gate_frame *frame = ring->free;
+
+	if (frame) {
+		ring->free = frame->next;
+		return frame;
+	}
+	frame = &vcpu->pool[ring->used_frames++];
+	frame->vm = vcpu->vm;
+	frame->vcpu = vcpu;
+	frame->pooled = true;
+	return frame;
+}
+
 /* Completes the frames in the list, oldest first. */
 static void drain_completed(struct gate_vcpu *vcpu)
 {
@@ -200,9 +217,7 @@ static inline void take_entry(struct gate_vcpu *vcpu, enum gate_crossing crossin
 	ordinal = gate_ordinal(entry.call);
 	ring->submit_head++;
 	if (gate_unlikely(abi_calls[ordinal].async)) {
-		/* There is one frame more than calls may pend, so that a call too many can be decoded, too. */
-		frame = ring->free;
-		ring->free = frame->next;
+		frame = take_frame(vcpu);
 		frame->crossing = (uint8_t)crossing;
 	}
 	result = serve_on(vcpu, frame, crossing, ordinal, &entry);
@@ -579,14 +594,6 @@ int gate_ring_create(struct gate_vcpu *vcpu, unsigned in_flight)
 	if (!vcpu->pool)
 		return -ENOMEM;
 	ring->event = POSTERN_NO_HANDLE;
-	for (unsigned i = 0; i <= in_flight; i++) {
-		struct gate_frame *frame = &vcpu->pool[i];
-
-		frame->vm = vcpu->vm;
-		frame->vcpu = vcpu;
-		frame->pooled = true;
-		give_frame_back(ring, frame);
-	}
 	return 0;
 }
 

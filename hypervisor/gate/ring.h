@@ -47,7 +47,8 @@ struct gate_ring {
 	void *event_object;
 	uint64_t first_page;
 	uint64_t page_count;
-	struct gate_frame *free; /* frames for async calls */
+	struct gate_frame *free; /* frames for async calls that have been used */
+	unsigned used_frames;    /* the others are the pool's from here on, and have not been touched */
 };
 
 /*

@@ -258,7 +258,7 @@ int image_load(const struct image *image, const struct guest_memory *memory, gpa
 		const struct image_segment *segment = &image->segments[i];
 		const gpa_t to = { at.value + (segment->address - image->base) };
 
-		if (!memory_copy_out(memory, to, image->file + segment->offset, segment->file_size))
+		if (!memory_fill(memory, to, image->file + segment->offset, segment->file_size))
 			return message_say(message, -ENOEXEC, "its place in memory is in use");
 	}
 	return 0;

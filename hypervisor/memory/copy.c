@@ -9,6 +9,7 @@
  * memcpy() a byte can be moved twice where wide moves overlap. The last move makes the value.)
  */
 #include <string.h>
+#include <unistd.h>
 
 #include "memory/memory.h"
 
@@ -39,4 +40,20 @@ bool memory_copy_out(const struct guest_memory *mem, gpa_t to, const void *from,
 		memcpy(span.iov_base, from, span.iov_len);
 	settle(span.iov_base);
 	return true;
+}
+
+bool memory_fill(const struct guest_memory *mem, gpa_t to, const void *from, size_t length)
+{
+	const char *bytes = from;
+	struct iovec span;
+	ssize_t done;
+
+	if (!memory_span(mem, to, length, MEMORY_WRITE, &span))
+		return false;
+	done = pwrite(mem->fd, bytes, length, (off_t)to.value);
+	if (done < 0)
+		done = 0;
+	/* What the host had no memory for, it says when it is touched. */
+	return memory_copy_out(mem, (gpa_t){ to.value + (uint64_t)done }, bytes + done,
+			       length - (size_t)done);
 }

@@ -165,6 +165,13 @@ bool memory_copy_in(const struct guest_memory *mem, void *to, gpa_t from, size_t
 	__attribute__((warn_unused_result));
 
 /*
+ * memory_copy_out() for much that goes where nobody has been yet: through the descriptor, so that the pages are not
+ * first made zero, one fault each.
+ */
+bool memory_fill(const struct guest_memory *mem, gpa_t to, const void *from, size_t length)
+	__attribute__((warn_unused_result));
+
+/*
  * Copies `length` bytes of the private buffer `from` to guest memory at `to`. Returns false, with nothing
  * written, where the guest may not write.
  */

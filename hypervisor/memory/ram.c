@@ -81,7 +81,8 @@ static int map_ram(int fd, uint64_t size, uint8_t **base)
 
 static int map_states(uint64_t pages, uint8_t **states)
 {
-	void *bytes = mmap(NULL, pages, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *bytes =
+		mmap(NULL, pages, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 
 	if (bytes == MAP_FAILED)
 		return -errno;

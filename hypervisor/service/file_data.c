@@ -20,15 +20,77 @@ static bool is_beyond_files(uint64_t offset, uint64_t bytes)
 	return bytes > (uint64_t)INT64_MAX - offset;
 }
 
+/* ---- reading ---- */
+
+/*
+ * A long read mostly goes where the guest has not been yet, and then a page costs three times as much when it is touched
+ * as when it is written through the descriptor of RAM, by way of a buffer that stays in the caches.
+ */
+enum { LONG_READ = 16 << 10, BOUNCE = 32 << 10 };
+
+static ssize_t fill(const struct guest_memory *memory, const struct iovec *to, const void *bytes,
+		    size_t length)
+{
+	const off_t at = (const uint8_t *)to->iov_base - memory->base;
+
+	return pwrite(memory->fd, bytes, length, at);
+}
+
+/* Returns how many bytes, less than there is room for at the end of the file, or a negative errno. */
+static int64_t read_span(const struct guest_memory *memory, int fd, struct iovec span, uint64_t offset)
+{
+	static _Thread_local uint8_t bounce[BOUNCE];
+	int64_t done = 0;
+
+	while (span.iov_len) {
+		const size_t part = span.iov_len < BOUNCE ? span.iov_len : BOUNCE;
+		ssize_t got = pread(fd, bounce, part, (off_t)offset);
+
+		/* What the host has no memory for, it says when it is read in place. */
+		if (got > 0 && fill(memory, &span, bounce, (size_t)got) != got)
+			got = pread(fd, span.iov_base, part, (off_t)offset);
+		if (got < 0)
+			return done ? done : -errno;
+		done += got;
+		if ((size_t)got < part)
+			break;
+		span.iov_base = (uint8_t *)span.iov_base + got;
+		span.iov_len -= (size_t)got;
+		offset += (uint64_t)got;
+	}
+	return done;
+}
+
+static int64_t read_long(const struct guest_memory *memory, const struct file *file,
+			 const struct abi_file_read *call)
+{
+	int64_t done = 0;
+
+	for (uint32_t i = 0; i < call->data_count; i++) {
+		int64_t got = read_span(memory, file->fd, call->data[i], call->offset + (uint64_t)done);
+
+		if (got < 0)
+			return done ? done : got;
+		done += got;
+		if ((size_t)got < call->data[i].iov_len)
+			break;
+	}
+	return done;
+}
+
 static int64_t serve_read(struct gate_frame *frame, struct abi_file_read *call)
 {
 	const struct file *file = call->file;
 
 	if (is_beyond_files(call->offset, call->data_bytes))
 		return 0;
+	if (call->data_bytes >= LONG_READ)
+		return file_answer(frame, read_long(gate_memory(gate_frame_vm(frame)), file, call));
 	return file_answer(
 		frame, result_of(preadv(file->fd, call->data, (int)call->data_count, (off_t)call->offset)));
 }
+
+/* ---- writing ---- */
 
 static int64_t serve_write(struct gate_frame *frame, struct abi_file_write *call)
 {
