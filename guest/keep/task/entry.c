@@ -29,7 +29,7 @@ void entry_leave(struct registers *registers)
 void kernel_entered(struct registers *registers)
 {
 	if (registers->mode != POSTERN_VCPU_MODE_PROGRAM)
-		guest_panic("exception %u, error %#x, address %#lx in the kernel at %#lx",
+		guest_panic("exception %u, error 0x%x, address 0x%lx in the kernel at 0x%lx",
 			    (unsigned)registers->vector, (unsigned)registers->error,
 			    (unsigned long)registers->address, (unsigned long)registers->rip);
 	KEEP_ASSERT(registers->cause < COUNT_OF(causes) && causes[registers->cause]);

@@ -34,13 +34,13 @@ static void stack_free(char *stack)
 		page_drop(page_at(postern_address(stack + i * PAGE_SIZE)));
 }
 
-/* Two areas of extended state, aligned as XSAVE needs them. */
+/* Two areas of extended state, aligned as XSAVE needs them; zero, for it leaves most of its header as it was. */
 static bool extended_alloc(struct task *task)
 {
 	enum { ALIGNMENT = 64 };
 	const size_t size = (arch_extended_size() + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
 
-	task->extended_memory = malloc(2 * size + ALIGNMENT);
+	task->extended_memory = calloc(1, 2 * size + ALIGNMENT);
 	if (!task->extended_memory)
 		return false;
 	task->context.extended =
