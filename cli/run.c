@@ -358,15 +358,6 @@ static bool fill_environment(struct request *request)
 	return done;
 }
 
-static uint8_t *copy_keep(void)
-{
-	uint8_t *copy = malloc(keep_image_size);
-
-	if (copy)
-		memcpy(copy, keep_image, keep_image_size);
-	return copy;
-}
-
 static int fail(const struct request *request, const char *what, int error)
 {
 	fprintf(stderr, "postern: %s: %s: %s\n", request->vm.name, what, strerror(error));
@@ -386,12 +377,11 @@ static int run_program(struct request *request)
 		request->directory = directory;
 	if (!add_mounts(request, directory))
 		return STATUS_POSTERN;
-	machine->image = copy_keep();
+	machine->image = (uint8_t *)keep_image;
 	machine->image_size = keep_image_size;
+	machine->image_stays = true;
 	machine->command = "";
-	if (!machine->image || !fill_environment(request) ||
-	    !make_module(request, &module, &machine->module_size)) {
-		free(machine->image);
+	if (!fill_environment(request) || !make_module(request, &module, &machine->module_size)) {
 		free(module);
 		return fail(request, "cannot prepare it", ENOMEM);
 	}

@@ -267,6 +267,7 @@ int image_load(const struct image *image, const struct guest_memory *memory, gpa
 void image_close(struct image *image)
 {
 	symbols_free(&image->symbols);
-	free(image->file);
+	if (!image->file_stays)
+		free(image->file);
 	*image = (struct image){ 0 };
 }

@@ -39,6 +39,7 @@ struct image_segment {
 struct image {
 	uint8_t *file;
 	size_t file_size;
+	bool file_stays; /* it is somebody else's */
 	uint64_t base;
 	uint64_t memory_size; /* bytes from base on, a multiple of the page size */
 	uint64_t entry;

@@ -235,10 +235,14 @@ static int build(struct machine *machine, const struct machine_config *config, s
 
 static int open_image(struct machine *machine, const struct machine_config *config, struct message *message)
 {
+	int error;
+
 	if (config->unmodified)
 		return kernel_open(&machine->kernel, &machine->image, config->image, config->image_size,
 				   message);
-	return image_open(&machine->image, config->image, config->image_size, message);
+	error = image_open(&machine->image, config->image, config->image_size, message);
+	machine->image.file_stays = config->image_stays;
+	return error;
 }
 
 int machine_create(const struct machine_config *config, struct machine **result, struct message *message)
@@ -260,7 +264,8 @@ int machine_create(const struct machine_config *config, struct machine **result,
 	if (!error)
 		error = open_image(machine, config, message);
 	if (error) {
-		free(config->image);
+		if (!config->image_stays)
+			free(config->image);
 		machine_destroy(machine);
 		return error;
 	}

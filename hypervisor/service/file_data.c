@@ -39,7 +39,7 @@ static ssize_t fill(const struct guest_memory *memory, const struct iovec *to, c
 /* Returns how many bytes, less than there is room for at the end of the file, or a negative errno. */
 static int64_t read_span(const struct guest_memory *memory, int fd, struct iovec span, uint64_t offset)
 {
-	static _Thread_local uint8_t bounce[BOUNCE];
+	uint8_t bounce[BOUNCE];
 	int64_t done = 0;
 
 	while (span.iov_len) {
