@@ -3,6 +3,7 @@
 #include "command.h"
 #include "jail/jail.h"
 #include "machine/machine.h"
+#include "reach.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,16 +22,19 @@
 #include <unistd.h>
 
 static const char help[] =
-	"usage: postern doctor [--json]\n"
+	"usage: postern doctor [--reach] [--json]\n"
 	"\n"
 	"Tells which engines this host can use, and why it cannot use others; and what else it has that\n"
 	"makes a VM faster or safer.\n"
 	"\n"
 	"options:\n"
+	"  --reach  list instead what a guest process of the engine ring3 can reach: files, memory,\n"
+	"           system calls, rights\n"
 	"  --json   print JSON instead\n"
 	"  --help   print this\n"
 	"\n"
-	"exit status: 0 if an engine works, 1 if none does, 2 wrong command line\n";
+	"exit status: 0 if an engine works, 1 if none does (with --reach: if that could not be\n"
+	"found out), 2 wrong command line\n";
 
 /* ---- probes: each says whether the host has something, and more in words ---- */
 
@@ -273,15 +277,20 @@ int command_doctor(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "json", no_argument, NULL, 'j' },
+		{ "reach", no_argument, NULL, 'r' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
 	bool as_json = false;
+	bool reach = false;
 
 	for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		switch (option) {
 		case 'j':
 			as_json = true;
+			break;
+		case 'r':
+			reach = true;
 			break;
 		case 'h':
 			fputs(help, stdout);
@@ -295,5 +304,7 @@ int command_doctor(int argc, char **argv)
 		fprintf(stderr, "postern doctor: %s: takes no arguments\n", argv[optind]);
 		return STATUS_USAGE;
 	}
+	if (reach)
+		return reach_print(as_json);
 	return (as_json ? print_json() : print_text()) ? STATUS_DONE : STATUS_FAILED;
 }

@@ -23,7 +23,7 @@ static const struct command commands[] = {
 	  "show the contract between guest and host, or parts of it" },
 	{ "bench", command_bench, "NAME [--json]", "measure on this machine, in this run" },
 	{ "boot", command_boot, "[OPTION]... IMAGE", "run a guest image in a VM of its own" },
-	{ "doctor", command_doctor, "[--json]", "tell which engines this host can use, and why not" },
+	{ "doctor", command_doctor, "[--reach] [--json]", "tell which engines this host can use, and why not" },
 	{ "run", command_run, "[OPTION]... PROGRAM", "run an ordinary Linux program in a VM of its own" },
 	{ "trace", command_trace, "[OPTION]... IMAGE",
 	  "run a guest image, and show the calls that it makes" },

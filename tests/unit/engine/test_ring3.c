@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * test_ring3.c - the engine ring3 by itself, with guests of a few instructions: exits and their answers,
- * what is delivered to a guest's entries, events, kicks, and what a guest process can reach.
+ * what is delivered to a guest's entries, events and kicks.
  */
 #include "engine/engine.h"
 #include "engine/ring3/layout.h"
 
 #include <postern/abi.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -610,73 +609,6 @@ static void test_vcpus(void **unused)
 	destroy(&f);
 }
 
-/* ---- what a guest process can reach ---- */
-
-static void read_children(char *to, size_t size)
-{
-	char path[64];
-	FILE *file;
-
-	snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)gettid());
-	file = fopen(path, "r");
-	assert_non_null(file);
-	to[fread(to, 1, size - 1, file)] = 0;
-	fclose(file);
-}
-
-static void test_reach(void **unused)
-{
-	struct fixture f = make(guest_spin, ENGINE_PHYSMAP + COUNTER, false);
-	unsigned long regions = 0;
-	unsigned descriptors = 0;
-	char children[64];
-	char path[64];
-	char line[256];
-	struct dirent *entry;
-	pthread_t thread;
-	FILE *file;
-	DIR *folder;
-	int pid;
-
-	(void)unused;
-	assert_int_equal(pthread_create(&thread, NULL, kick_later, &f), 0);
-	next(&f, ENGINE_EXIT_INTERRUPTED);
-	pthread_join(thread, NULL);
-	read_children(children, sizeof children);
-	pid = atoi(children);
-	assert_true(pid > 0);
-	assert_null(strchr(strchr(children, ' ') + 1, ' ')); /* one child */
-	snprintf(path, sizeof path, "/proc/%d/fd", pid);
-	folder = opendir(path);
-	assert_non_null(folder);
-	while ((entry = readdir(folder)))
-		descriptors += entry->d_name[0] != '.';
-	closedir(folder);
-	assert_int_equal(descriptors, 1);
-	snprintf(path, sizeof path, "/proc/%d/maps", pid);
-	file = fopen(path, "r");
-	assert_non_null(file);
-	while (fgets(line, sizeof line, file)) {
-		if (strstr(line, "[vsyscall]"))
-			continue;
-		regions++;
-		assert_true(strstr(line, "postern") || strstr(line, "r-xp 00000000 00:00 0"));
-	}
-	fclose(file);
-	assert_int_equal(regions, 3); /* areas, code, RAM */
-	snprintf(path, sizeof path, "/proc/%d/status", pid);
-	file = fopen(path, "r");
-	assert_non_null(file);
-	while (fgets(line, sizeof line, file)) {
-		if (!strncmp(line, "NoNewPrivs:", 11))
-			assert_int_equal(atoi(line + 11), 1);
-		if (!strncmp(line, "Seccomp:", 8))
-			assert_int_equal(atoi(line + 8), 2);
-	}
-	fclose(file);
-	destroy(&f);
-}
-
 static void test_probe(void **unused)
 {
 	char reason[128] = "";
@@ -733,7 +665,6 @@ int main(void)
 		cmocka_unit_test(test_deaf),
 		cmocka_unit_test(test_kill),
 		cmocka_unit_test(test_vcpus),
-		cmocka_unit_test(test_reach),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
