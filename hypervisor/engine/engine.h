@@ -138,6 +138,13 @@ struct engine_config {
 	 */
 	bool chipset;
 	/*
+	 * Without a chipset, for a guest with interrupt descriptors of its own: asked whenever interrupts are on and
+	 * the guest is about to go on; answers the vector of the interrupt to deliver, or -1. When there may be one,
+	 * engine_kick(). By the thread of vCPU 0; NULL: there are no such interrupts.
+	 */
+	int (*acknowledge)(void *owner);
+	void *owner; /* for it */
+	/*
 	 * Leaves of CPUID that the guest is to see in place of, or beside, those that the engine makes from the
 	 * host's processor: those of a hypervisor, for instance. An engine for which CPUID is an exit (see
 	 * ENGINE_EXIT_CPUID) ignores them: the caller answers.

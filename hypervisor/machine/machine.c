@@ -127,6 +127,8 @@ static int create_engine(struct machine *machine, const struct machine_config *c
 		.start = machine->start.start,
 		.page_tables = machine->start.page_tables,
 		.chipset = machine->start.start != ENGINE_START_PARAVIRTUAL,
+		.acknowledge = config->unmodified ? machine_acknowledge : NULL,
+		.owner = machine,
 	};
 	int error = config->engine->create(&engine, &machine->vm);
 

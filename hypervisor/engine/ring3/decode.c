@@ -104,6 +104,44 @@ static enum ring3_effect decode_sti(const struct decoded *what, const struct eng
 	return RING3_EFFECT_UNMASK;
 }
 
+/* The operand's address, from the registers that it is made of. */
+static enum ring3_effect decode_lidt(const struct decoded *what, const struct engine_state *state,
+				     struct engine_exit *exit)
+{
+	const ZydisRegisterContext registers = { .values = {
+							 [ZYDIS_REGISTER_RAX] = state->rax,
+							 [ZYDIS_REGISTER_RBX] = state->rbx,
+							 [ZYDIS_REGISTER_RCX] = state->rcx,
+							 [ZYDIS_REGISTER_RDX] = state->rdx,
+							 [ZYDIS_REGISTER_RSI] = state->rsi,
+							 [ZYDIS_REGISTER_RDI] = state->rdi,
+							 [ZYDIS_REGISTER_RBP] = state->rbp,
+							 [ZYDIS_REGISTER_RSP] = state->rsp,
+							 [ZYDIS_REGISTER_R8] = state->r8,
+							 [ZYDIS_REGISTER_R9] = state->r9,
+							 [ZYDIS_REGISTER_R10] = state->r10,
+							 [ZYDIS_REGISTER_R11] = state->r11,
+							 [ZYDIS_REGISTER_R12] = state->r12,
+							 [ZYDIS_REGISTER_R13] = state->r13,
+							 [ZYDIS_REGISTER_R14] = state->r14,
+							 [ZYDIS_REGISTER_R15] = state->r15,
+						 } };
+
+	if (!ZYAN_SUCCESS(ZydisCalcAbsoluteAddressEx(&what->instruction, &what->operands[0], state->rip,
+						     &registers, &exit->mmio.address)))
+		return RING3_EFFECT_UNKNOWN;
+	return RING3_EFFECT_TABLE;
+}
+
+static enum ring3_effect decode_iretq(const struct decoded *what, const struct engine_state *state,
+				      struct engine_exit *exit)
+{
+	(void)what;
+	(void)state;
+	(void)exit;
+	return RING3_EFFECT_RETURN;
+}
+
 static enum ring3_effect decode_nothing(const struct decoded *what, const struct engine_state *state,
 					struct engine_exit *exit)
 {
@@ -125,7 +163,8 @@ static const struct row rows[] = {
 	{ ZYDIS_MNEMONIC_RDMSR, decode_rdmsr },  { ZYDIS_MNEMONIC_WRMSR, decode_wrmsr },
 	{ ZYDIS_MNEMONIC_RDTSC, decode_tsc },    { ZYDIS_MNEMONIC_CLI, decode_cli },
 	{ ZYDIS_MNEMONIC_STI, decode_sti },      { ZYDIS_MNEMONIC_WBINVD, decode_nothing },
-	{ ZYDIS_MNEMONIC_INVD, decode_nothing },
+	{ ZYDIS_MNEMONIC_INVD, decode_nothing }, { ZYDIS_MNEMONIC_LIDT, decode_lidt },
+	{ ZYDIS_MNEMONIC_IRETQ, decode_iretq },
 };
 
 enum ring3_effect ring3_decode(const uint8_t *bytes, size_t size, const struct engine_state *state,

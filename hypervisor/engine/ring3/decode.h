@@ -15,6 +15,8 @@ enum ring3_effect {
 	RING3_EFFECT_NONE,    /* nothing: caches are coherent here */
 	RING3_EFFECT_MASK,    /* CLI */
 	RING3_EFFECT_UNMASK,  /* STI */
+	RING3_EFFECT_TABLE,   /* LIDT; exit->mmio.address is where its operand is, guest-virtual */
+	RING3_EFFECT_RETURN,  /* IRETQ */
 	RING3_EFFECT_UNKNOWN, /* not one that is emulated */
 };
 

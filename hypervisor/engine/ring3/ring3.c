@@ -4,6 +4,7 @@
  * mailbox for each vCPU. This file is the monitor's side of it.
  */
 #include "engine/ring3/decode.h"
+#include "engine/ring3/interrupt.h"
 #include "engine/ring3/layout.h"
 #include "engine/ring3/pair.h"
 #include "engine/ring3/process.h"
@@ -37,7 +38,9 @@ struct engine_vcpu {
 	struct ring3_area *area;
 	unsigned number;
 	enum debt debt;
-	uint8_t length; /* of the emulated instruction */
+	uint8_t length;       /* of the emulated instruction */
+	bool shadow;          /* STI was the last instruction, and HLT is the next: no interrupt in between */
+	struct ring3_idt idt; /* of a guest that knows nothing of Postern */
 	struct engine_callbacks callbacks;
 	struct engine_state state; /* the monitor's copy; what the guest left in its area is hostile */
 	bool holds_state;          /* the vCPU waits for a state, and for what to do with it: */
@@ -54,11 +57,15 @@ struct engine_vm {
 	unsigned vcpu_count;
 	uint64_t vcpu_pages[ENGINE_MAX_VCPUS]; /* guest-physical */
 	struct engine_vcpu vcpus[ENGINE_MAX_VCPUS];
+	int (*acknowledge)(void *owner); /* as in the config */
+	void *owner;
 	pthread_t watcher; /* waits for the end of the process, and lets pairs go */
 	int bell;          /* an eventfd: some pair is confined */
 	bool watched;
 	_Atomic bool gone;
 };
+
+enum { HLT = 0xf4 };
 
 /* For how long a kicked vCPU may keep its processor, in seconds. It needs some microseconds, so this is for machines
  * that are overloaded, and for guests that refuse. */
@@ -216,6 +223,48 @@ static void step_over(struct engine_vcpu *vcpu, uint8_t length)
 	vcpu->state.rip += length;
 }
 
+static bool is_halt(struct engine_vcpu *vcpu)
+{
+	uint8_t bytes[RING3_LONGEST_INSTRUCTION];
+
+	return fetch(vcpu, bytes) && bytes[0] == HLT;
+}
+
+/*
+ * After STI comes one more instruction before any interrupt. This matters where that is HLT, which would otherwise
+ * sleep through it; it is an exit anyway.
+ */
+static void mask(struct engine_vcpu *vcpu, bool enabled)
+{
+	memory_store_u32(&page_of(vcpu)->enabled, enabled);
+	vcpu->shadow = enabled && is_halt(vcpu);
+}
+
+/*
+ * The instructions that the engine sees to itself. Returns false if one is not possible as it is. Without somebody to
+ * ask for interrupts there are no tables of a guest's own.
+ */
+static bool execute(struct engine_vcpu *vcpu, enum ring3_effect effect, const struct engine_exit *exit,
+		    uint8_t length)
+{
+	const struct guest_memory *memory = vcpu->vm->memory;
+	bool enabled;
+
+	if (effect == RING3_EFFECT_RETURN) {
+		if (!vcpu->vm->acknowledge || !ring3_return(memory, &vcpu->state, &enabled))
+			return false;
+		mask(vcpu, enabled);
+		return true;
+	}
+	if (effect == RING3_EFFECT_TABLE &&
+	    (!vcpu->vm->acknowledge || !ring3_load_idt(memory, exit->mmio.address, &vcpu->idt)))
+		return false;
+	step_over(vcpu, length);
+	if (effect == RING3_EFFECT_MASK || effect == RING3_EFFECT_UNMASK)
+		mask(vcpu, effect == RING3_EFFECT_UNMASK);
+	return true;
+}
+
 /* A general protection fault may be an instruction that only a kernel may execute. Returns whether it is an exit. */
 static bool emulate(struct engine_vcpu *vcpu, struct engine_exit *exit, bool *resume)
 {
@@ -233,11 +282,27 @@ static bool emulate(struct engine_vcpu *vcpu, struct engine_exit *exit, bool *re
 		vcpu->debt = INSTRUCTION;
 		return true;
 	}
-	if (effect != RING3_EFFECT_NONE)
-		memory_store_u32(&page_of(vcpu)->enabled, effect == RING3_EFFECT_UNMASK);
-	step_over(vcpu, length);
-	*resume = true;
-	return true;
+	*resume = execute(vcpu, effect, exit, length);
+	return *resume;
+}
+
+/*
+ * Before the guest goes on where it was interrupted: an interrupt, if there is one and it wants any. Returns false if
+ * it cannot be delivered; a processor would give up there.
+ */
+static bool interrupt(struct engine_vcpu *vcpu)
+{
+	struct engine_vm *vm = vcpu->vm;
+	int vector;
+
+	if (!vm->acknowledge || !vcpu->holds_state || vcpu->starts || vcpu->answer != RING3_RESUME ||
+	    vcpu->shadow || !memory_load_u32(&page_of(vcpu)->enabled))
+		return true;
+	vector = vm->acknowledge(vm->owner);
+	if (vector < 0)
+		return true;
+	memory_store_u32(&page_of(vcpu)->enabled, 0);
+	return ring3_interrupt(vm->memory, &vcpu->idt, (uint8_t)vector, &vcpu->state);
 }
 
 static void take_state(struct engine_vcpu *vcpu)
@@ -307,6 +372,7 @@ static void pay(struct engine_vcpu *vcpu, const struct engine_exit *exit)
 		memory_store_u64(&vcpu->area->mailbox.number, (uint64_t)exit->hypercall.result);
 	if (vcpu->debt == INSTRUCTION) {
 		ring3_apply(exit, &vcpu->state);
+		vcpu->shadow = false;
 		step_over(vcpu, vcpu->length);
 	}
 	vcpu->debt = NOTHING;
@@ -338,6 +404,10 @@ static int ring3_run(struct engine_vcpu *vcpu, struct engine_exit *exit)
 			if (is_kicked(vcpu)) {
 				atomic_store_explicit(&vcpu->kicked, false, memory_order_relaxed);
 				exit->kind = ENGINE_EXIT_INTERRUPTED;
+				return 0;
+			}
+			if (!interrupt(vcpu)) {
+				exit->kind = ENGINE_EXIT_SHUTDOWN;
 				return 0;
 			}
 			put_state(vcpu);
@@ -484,6 +554,8 @@ static int ring3_create(const struct engine_config *config, struct engine_vm **r
 	}
 	vm->vcpu_count = config->vcpus;
 	vm->memory = config->memory;
+	vm->acknowledge = config->acknowledge;
+	vm->owner = config->owner;
 	memcpy(vm->vcpu_pages, config->vcpu_pages, config->vcpus * sizeof *config->vcpu_pages);
 	for (unsigned i = 0; i < config->vcpus; i++) {
 		struct engine_vcpu *vcpu = &vm->vcpus[i];

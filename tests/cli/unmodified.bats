@@ -1,0 +1,118 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+# Guests that know nothing of Postern, by trap-and-emulate. GUESTS is the folder of the images; unmodified.c there says
+# which letters it obeys.
+
+# run sets stderr.
+# shellcheck disable=SC2154
+
+load common
+
+setup_file()
+{
+	KERNEL=$GUESTS/unmodified.elf
+	export KERNEL
+}
+
+# boot INPUT [OPTION]...
+boot()
+{
+	"$POSTERN" doctor >/dev/null || skip "no engine works on this host"
+	run --separate-stderr timeout 60 "$POSTERN" boot --kernel "$KERNEL" "${@:2}" < <(printf %s "$1")
+}
+
+@test "it finds the hardware in order, and turns itself off" {
+	boot q
+	equal "$status $stderr" "0 "
+	equal "$output" $'unmodified\nready'
+}
+
+@test "input interrupts it, and each byte comes once and in order" {
+	local text
+	text=$(printf 'BYTES %d;' {1000..1300})
+	boot "${text}q"
+	equal "$status $stderr" "0 "
+	equal "$output" $'unmodified\nready\n'"$text"
+}
+
+@test "the real-time clock tells the date" {
+	local before
+	before=$(date -u +%Y-%m-%d)
+	boot tq
+	[[ $output == *"$before" || $output == *"$(date -u +%Y-%m-%d)" ]]
+}
+
+@test "a reset ends the VM, by each of the ways to do it" {
+	for way in r k a; do
+		boot "$way"
+		equal "$status" 123
+		contains "$stderr" "ended when the guest reset itself"
+	done
+}
+
+@test "what it said before a crash is not lost" {
+	boot LASTu
+	equal "$status" 134
+	contains "$output" "ready" "LAST"
+	contains "$stderr" "vCPU 0 crashed"
+}
+
+@test "traps are counted apart from hypercalls, and by device" {
+	boot ABCq --json "$BATS_TEST_TMPDIR/json"
+	equal "$status" 0
+	equal "$(jq -c '.stats | [.exits.hypercall, .exits.port > 50, (.calls | length)]' "$BATS_TEST_TMPDIR/json")" \
+		"[0,true,0]"
+	equal "$(jq '.stats.devices[] | select(.device == "serial") | .writes > 15' "$BATS_TEST_TMPDIR/json")" true
+	equal "$(jq '.stats.devices[] | select(.device == "(no device)") | .reads' "$BATS_TEST_TMPDIR/json")" 2
+	boot q --stats
+	contains "$stderr" "exit " "port " "device " "serial " "(no device) "
+}
+
+@test "a signal ends it while it sleeps" {
+	"$POSTERN" doctor >/dev/null || skip "no engine works on this host"
+	"$POSTERN" boot --kernel "$KERNEL" < <(sleep 60) >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+	local pid=$!
+	wait_for ready "$BATS_TEST_TMPDIR/out" "$pid"
+	kill -TERM "$pid"
+	status=0
+	wait "$pid" || status=$?
+	equal "$status" 143
+}
+
+@test "output that nobody takes does not keep it from ending" {
+	"$POSTERN" doctor >/dev/null || skip "no engine works on this host"
+	# Lower-case letters come back, until the pipe and all buffers are full.
+	# shellcheck disable=SC2216
+	run timeout 60 "$POSTERN" boot --kernel "$KERNEL" --timeout 2 < <(yes xxxxxxxxxxxxxxxx) > >(sleep 30)
+	equal "$status" 124
+}
+
+@test "what cannot be run is refused, and why is said" {
+	KERNEL=$GUESTS/hello.elf
+	boot ""
+	equal "$status" 126
+	contains "$stderr" "built for Postern; it runs without --kernel"
+	KERNEL=$BATS_TEST_FILENAME
+	boot ""
+	equal "$status" 126
+	contains "$stderr" "neither a Linux bzImage nor an ELF file"
+	KERNEL=$GUESTS/unmodified.elf
+	boot "" --append quiet
+	equal "$status" 125
+	contains "$stderr" "takes no initrd and no command line"
+	boot "" --memory 4G
+	equal "$status" 125
+	contains "$stderr" "memory of 4096 MiB"
+	boot "" --initrd /nonexistent
+	equal "$status" 125
+	contains "$stderr" "/nonexistent: cannot open"
+}
+
+@test "options that contradict each other" {
+	run "$POSTERN" boot --kernel a b
+	equal "$status" 125
+	contains "$output" "an image and --kernel given"
+	run "$POSTERN" boot --initrd a "$GUESTS/hello.elf"
+	equal "$status" 125
+	contains "$output" "no --kernel"
+}
