@@ -269,10 +269,18 @@ static bool is_within(const char *path, const char *directory)
 	       (!path[length] || path[length] == '/' || (length && directory[length - 1] == '/'));
 }
 
+/* Does the guest have something of its own there, whatever is mounted at the root? */
+static bool is_guests(const char *path)
+{
+	return is_within(path, "/tmp") || is_within(path, "/dev") || is_within(path, "/proc");
+}
+
 static bool is_mounted(const struct vm_settings *settings, const char *path)
 {
 	for (unsigned i = 0; i < settings->machine.mount_count; i++) {
-		if (is_within(path, settings->mounts[i].path))
+		const char *place = settings->mounts[i].path;
+
+		if (is_within(path, place) && (strcmp(place, "/") != 0 || !is_guests(path)))
 			return true;
 	}
 	return false;
@@ -291,12 +299,11 @@ static int compare_paths(const void *left, const void *right)
 static bool add_mounts(struct request *request, const char *directory)
 {
 	struct vm_settings *vm = &request->vm;
-	const bool is_there = request->has_host_root ? !is_within(directory, "/tmp")
-						     : is_mounted(vm, directory);
+	const bool by_itself = !request->has_root || request->has_host_root;
 
-	if (!is_there && !vm_add_mount(vm, directory, directory, true))
+	if (by_itself && !is_mounted(vm, directory) && !vm_add_mount(vm, directory, directory, true))
 		return false;
-	if (!request->has_root && !is_mounted(vm, request->program) &&
+	if (by_itself && !is_mounted(vm, request->program) &&
 	    !vm_add_mount(vm, request->program, request->program, true))
 		return false;
 	qsort(vm->mounts, vm->machine.mount_count, sizeof *vm->mounts, compare_paths);

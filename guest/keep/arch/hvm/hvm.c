@@ -45,7 +45,9 @@ static void start_vcpu(void)
 
 static void registers_reset(struct registers *registers)
 {
-	*registers = (struct registers){ .cs = USER_CODE, .ss = USER_DATA, .rflags = 0x202 };
+	*registers = (struct registers){
+		.cs = USER_CODE, .ss = USER_DATA, .rflags = 0x202, .mode = POSTERN_VCPU_MODE_PROGRAM
+	};
 }
 
 /* Without a task there is none, and no page tables of a program either. */

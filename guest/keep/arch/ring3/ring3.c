@@ -54,7 +54,9 @@ static void registers_reset(struct registers *registers)
 
 	__asm__("movw %%cs, %0" : "=r"(code));
 	__asm__("movw %%ss, %0" : "=r"(data));
-	*registers = (struct registers){ .cs = code, .ss = data, .rflags = 0x202 };
+	*registers = (struct registers){
+		.cs = code, .ss = data, .rflags = 0x202, .mode = POSTERN_VCPU_MODE_PROGRAM
+	};
 }
 
 static void set_entry_stack(uint64_t end)
