@@ -9,7 +9,6 @@
 
 #include <postern/abi.h>
 
-#include <cpuid.h>
 #include <errno.h>
 #include <string.h>
 #include <time.h>
@@ -163,29 +162,6 @@ static void emulate_halt(struct machine_vcpu *vcpu, struct engine_exit *exit)
 	}
 }
 
-enum { LEAF_FEATURES = 1, LEAF_HYPERVISOR = 0x40000000, LEAF_HYPERVISOR_END = 0x4fffffff };
-
-/* The host's own processor, which the guest runs on, with a hypervisor of no more than a name. */
-static void emulate_cpuid(struct machine_vcpu *vcpu, struct engine_exit *exit)
-{
-	static const char name[] = "Postern     ";
-	const uint32_t leaf = exit->cpuid.leaf;
-
-	(void)vcpu;
-	exit->cpuid.eax = exit->cpuid.ebx = exit->cpuid.ecx = exit->cpuid.edx = 0;
-	if (leaf >= LEAF_HYPERVISOR && leaf <= LEAF_HYPERVISOR_END) {
-		exit->cpuid.eax = LEAF_HYPERVISOR;
-		memcpy(&exit->cpuid.ebx, name, 4);
-		memcpy(&exit->cpuid.ecx, name + 4, 4);
-		memcpy(&exit->cpuid.edx, name + 8, 4);
-		return;
-	}
-	__cpuid_count(leaf, exit->cpuid.subleaf, exit->cpuid.eax, exit->cpuid.ebx, exit->cpuid.ecx,
-		      exit->cpuid.edx);
-	if (leaf == LEAF_FEATURES)
-		exit->cpuid.ecx |= UINT32_C(1) << 31;
-}
-
 /* What the registers hold that a guest on an engine without a chipset may ask for. Others read as zero. */
 static const struct {
 	uint32_t number;
@@ -224,7 +200,7 @@ machine_server *const machine_emulate[ENGINE_EXITS] = {
 	[ENGINE_EXIT_PORT] = emulate_port,
 	[ENGINE_EXIT_MMIO] = emulate_mmio,
 	[ENGINE_EXIT_HALT] = emulate_halt,
-	[ENGINE_EXIT_CPUID] = emulate_cpuid,
+	[ENGINE_EXIT_CPUID] = machine_serve_cpuid,
 	[ENGINE_EXIT_MSR] = emulate_msr,
 	[ENGINE_EXIT_TSC] = machine_serve_tsc,
 	[ENGINE_EXIT_EXCEPTION] = emulate_crash,

@@ -102,7 +102,7 @@ void machine_vcpus_join(struct machine *machine);
 /* For guests that are built for Postern. */
 extern machine_server *const machine_serve[ENGINE_EXITS];
 /* Those that do for others as well. */
-machine_server machine_serve_crash, machine_serve_tsc, machine_serve_interrupted;
+machine_server machine_serve_crash, machine_serve_cpuid, machine_serve_tsc, machine_serve_interrupted;
 
 /* emulate.c: guests that are not */
 

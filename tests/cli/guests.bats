@@ -85,6 +85,23 @@ passes()
 @test "several vCPUs" { passes vcpus --cpus 4; }
 @test "page faults" { passes fault; }
 @test "exceptions" { passes exception; }
+@test "calls that are not granted" { passes forbidden --allow -all,minimal,console; }
+@test "what the processor says of itself" { passes cpuid; }
+
+@test "the counter is as coarse as the clocks, where the host can, unless the guest may have it" {
+	passes rdtsc
+	if "$POSTERN" doctor --json | jq -e '.host[] | select(.name == "TSC faulting").available' >/dev/null; then
+		equal "$output" "rdtsc: not to be used; it is as coarse as the clock"
+	fi
+	passes rdtsc --resolution 1
+}
+
+@test "privileged instructions are emulated, or a crash that names them" {
+	boot "$SDK_GUESTS/privileged.elf"
+	contains "$output" "privileged: sti: done" "privileged: cli: done"
+	[ "$status" -eq 0 ] || contains "$stderr" "read from port 0x3fd, where there is no device"
+}
+
 @test "the edges of memory" { passes memory_edges; }
 @test "calls with nonsense" { passes hostile_calls; }
 @test "rings with nonsense" { passes hostile_ring; }

@@ -369,6 +369,34 @@ static void test_the_counter_is_as_coarse_as_the_clocks(void **state)
 	assert_int_equal(run_and_destroy(create()).code, 0);
 }
 
+/* The hypervisor's leaves, and then one of the processor's own. Ends with what is wrong. */
+static int read_leaves(struct engine_vcpu *vcpu, struct engine_exit *exit)
+{
+	const unsigned runs = atomic_load(&vcpu->runs);
+	const uint32_t leaf = exit->cpuid.leaf;
+
+	if (runs == 2 && (exit->cpuid.eax != leaf || memcmp(&exit->cpuid.ebx, "Post", 4) != 0 ||
+			  memcmp(&exit->cpuid.ecx, "ern ", 4) != 0))
+		return call(exit, POSTERN_CALL_VM_EXIT, 1);
+	if (runs == 3)
+		return call(exit, POSTERN_CALL_VM_EXIT, exit->cpuid.ecx >> 31 && exit->cpuid.eax ? 0 : 2);
+	exit->kind = ENGINE_EXIT_CPUID;
+	exit->cpuid.leaf = runs == 1 ? 0x40000000 : 1;
+	exit->cpuid.subleaf = 0;
+	return 0;
+}
+
+static void test_cpuid_tells_of_the_hypervisor(void **state)
+{
+	struct machine_result result;
+
+	(void)state;
+	behave = read_leaves;
+	result = run_and_destroy(create());
+	assert_int_equal(result.end, MACHINE_EXITED);
+	assert_int_equal(result.code, 0);
+}
+
 /* ---- starting and stopping ---- */
 
 enum { ROUNDS = 200 };
@@ -438,6 +466,7 @@ int main(void)
 		cmocka_unit_test(test_an_engine_that_fails_ends_it),
 		cmocka_unit_test(test_a_vcpu_that_is_gone_is_a_crash),
 		cmocka_unit_test(test_the_counter_is_as_coarse_as_the_clocks),
+		cmocka_unit_test(test_cpuid_tells_of_the_hypervisor),
 		cmocka_unit_test(test_a_vcpu_is_started_and_stopped),
 		cmocka_unit_test(test_a_vcpu_stops_itself),
 	};
