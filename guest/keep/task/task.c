@@ -46,6 +46,9 @@ static bool extended_alloc(struct task *task)
 	task->context.extended =
 		(void *)(((uint64_t)task->extended_memory + ALIGNMENT - 1) & ~(uint64_t)(ALIGNMENT - 1));
 	task->extended_scratch = (char *)task->context.extended + size;
+	/* XSAVE leaves much of its header as it was, and XRSTOR does not take everything there. */
+	arch_extended_reset(task->context.extended);
+	arch_extended_reset(task->extended_scratch);
 	return true;
 }
 
@@ -128,7 +131,6 @@ struct process *process_create(void (*start)(void *argument), void *argument)
 	process->id = process->group = process->session = task->id;
 	task->start = start;
 	task->argument = argument;
-	arch_extended_reset(task->context.extended);
 	arch_registers_reset(task->registers);
 	task_start(task);
 	return process;
