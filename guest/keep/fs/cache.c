@@ -4,6 +4,8 @@
 
 #include "mm/table.h"
 
+#define MARK (UINT64_C(1) << 6) /* as the processor marks what was written to */
+
 struct page *cache_find(const struct cache *cache, uint64_t index)
 {
 	const uint64_t *entry;
@@ -54,6 +56,7 @@ static void drop_one(struct cache *cache, uint64_t index)
 	if (index == 0) {
 		page_drop(cache->first);
 		cache->first = NULL;
+		cache->first_is_marked = false;
 		return;
 	}
 	entry = table_entry(cache->root, index << PAGE_SHIFT, false);
@@ -79,4 +82,39 @@ uint64_t cache_free(struct cache *cache)
 		table_destroy(cache->root);
 	cache->root = NULL;
 	return dropped;
+}
+
+/* ---- marks ---- */
+
+void cache_mark(struct cache *cache, uint64_t index)
+{
+	uint64_t *entry;
+
+	if (index == 0) {
+		cache->first_is_marked = cache->first;
+		return;
+	}
+	entry = cache->root && index < CACHE_END ? table_entry(cache->root, index << PAGE_SHIFT, false)
+						 : NULL;
+	if (entry && *entry)
+		*entry |= MARK;
+}
+
+bool cache_is_marked(const struct cache *cache, uint64_t index)
+{
+	const uint64_t *entry;
+
+	if (index == 0)
+		return cache->first_is_marked;
+	entry = cache->root && index < CACHE_END ? table_entry(cache->root, index << PAGE_SHIFT, false)
+						 : NULL;
+	return entry && *entry & MARK;
+}
+
+uint64_t cache_next_marked(const struct cache *cache, uint64_t index, uint64_t end)
+{
+	end = least(end, CACHE_END);
+	while ((index = cache_next(cache, index, end)) < end && !cache_is_marked(cache, index))
+		index++;
+	return least(index, end);
 }

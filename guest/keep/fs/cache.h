@@ -10,6 +10,7 @@
 struct cache {
 	struct page *first; /* page 0 */
 	uint64_t *root;     /* the others: tables as of address spaces, an index as the page of an address */
+	bool first_is_marked;
 };
 
 /* The page at an index, not held; NULL if there is none. */
@@ -21,6 +22,12 @@ uint64_t cache_drop(struct cache *cache, uint64_t first, uint64_t count);
 /* The first index from `index` on, below `end`, with a page; `end` if there is none. */
 uint64_t cache_next(const struct cache *cache, uint64_t index, uint64_t end);
 uint64_t cache_free(struct cache *cache);
+
+/* A mark on a page that is there, for whoever the cache belongs to; it goes with the page. */
+void cache_mark(struct cache *cache, uint64_t index);
+bool cache_is_marked(const struct cache *cache, uint64_t index);
+/* As cache_next(), of pages that are marked. */
+uint64_t cache_next_marked(const struct cache *cache, uint64_t index, uint64_t end);
 
 #define CACHE_END (UINT64_C(1) << 36)
 

@@ -182,69 +182,80 @@ static int make_regular(const struct path_last *last, unsigned mode, struct dire
 
 enum { CHAIN_MOST = 40 };
 
-static int find_or_make(struct directory_entry *start, const char *path, unsigned flags, unsigned mode,
-			unsigned depth, struct directory_entry **entry);
+/* A file to be opened that may have to be made: its last name, and the text of the link that led there. */
+struct making {
+	struct path_last last;
+	char text[PATH_SIZE + 1];
+};
 
-/* The last name is a link, and a file is to be made where it leads to. */
-static int make_through_link(const struct path_last *last, struct inode *link, unsigned flags, unsigned mode,
-			     unsigned depth, struct directory_entry **entry)
+/* The last name is a link, and a file is to be made where it leads to: puts its text in place of the path. */
+static int take_text(struct making *making, struct inode *link)
 {
-	char *target;
-	int64_t length;
-	int error;
+	int64_t length = link->functions->read_link
+				 ? link->functions->read_link(link, making->text, PATH_SIZE)
+				 : -EINVAL;
 
-	if (depth == CHAIN_MOST)
-		return -ELOOP;
-	target = malloc(PATH_SIZE + 1);
-	if (!target)
-		return -ENOMEM;
-	length = link->functions->read_link ? link->functions->read_link(link, target, PATH_SIZE) : -EINVAL;
-	error = (int)length;
-	if (length >= 0) {
-		target[length] = '\0';
-		error = find_or_make(last->parent, target, flags, mode, depth + 1, entry);
-	}
-	free(target);
-	return error;
+	if (length < 0)
+		return (int)length;
+	making->text[length] = '\0';
+	return 0;
 }
 
-static int take_existing(const struct path_last *last, struct inode *inode, unsigned flags, unsigned mode,
-			 unsigned depth, struct directory_entry **entry)
+/* What has the last name. Returns 1 if that is a link, whose text is to be walked next. */
+static int take_existing(struct making *making, struct inode *inode, unsigned flags,
+			 struct directory_entry **entry)
 {
+	const struct path_last *last = &making->last;
+	int error;
+
 	if ((flags & O_CREAT) && (flags & O_EXCL))
 		return -EEXIST;
-	if (inode_is(inode, MODE_LINK) && !(flags & O_NOFOLLOW))
-		return make_through_link(last, inode, flags, mode, depth, entry);
+	if (inode_is(inode, MODE_LINK) && !(flags & O_NOFOLLOW)) {
+		error = take_text(making, inode);
+		return error ? error : 1;
+	}
 	*entry = entry_create(last->parent, inode, last->name, last->length);
 	return *entry ? 0 : -ENOMEM;
 }
 
+static int take_or_make(struct making *making, unsigned flags, unsigned mode, struct directory_entry **entry)
+{
+	struct path_last *last = &making->last;
+	struct inode *inode;
+	int error;
+
+	if (last->is_special || last->wants_directory)
+		return -EISDIR;
+	error = path_look_up(last->parent, last->name, last->length, &inode);
+	if (error == -ENOENT)
+		return make_regular(last, mode, entry);
+	if (!error) {
+		error = take_existing(making, inode, flags, entry);
+		inode_drop(inode);
+	}
+	return error;
+}
+
 /* As open(2) with O_CREAT. */
 static int find_or_make(struct directory_entry *start, const char *path, unsigned flags, unsigned mode,
-			unsigned depth, struct directory_entry **entry)
+			struct directory_entry **entry)
 {
-	struct path_last *last = malloc(sizeof *last);
-	struct inode *inode;
-	int error = last ? path_walk_parent(start, path, last) : -ENOMEM;
+	struct making *making = malloc(sizeof *making);
+	int result = making ? 1 : -ENOMEM;
 
-	if (error) {
-		free(last);
-		return error;
+	entry_hold(start);
+	for (unsigned i = 0; result == 1; i++) {
+		result = i > CHAIN_MOST ? -ELOOP : path_walk_parent(start, path, &making->last);
+		if (result)
+			break;
+		entry_drop(start);
+		start = making->last.parent;
+		result = take_or_make(making, flags, mode, entry);
+		path = making->text;
 	}
-	if (last->is_special || last->wants_directory) {
-		error = -EISDIR;
-	} else {
-		error = path_look_up(last->parent, last->name, last->length, &inode);
-		if (!error) {
-			error = take_existing(last, inode, flags, mode, depth, entry);
-			inode_drop(inode);
-		} else if (error == -ENOENT) {
-			error = make_regular(last, mode, entry);
-		}
-	}
-	entry_drop(last->parent);
-	free(last);
-	return error;
+	entry_drop(start);
+	free(making);
+	return result;
 }
 
 int file_open_from(struct directory_entry *start, const char *path, unsigned flags, unsigned mode,
@@ -254,7 +265,7 @@ int file_open_from(struct directory_entry *start, const char *path, unsigned fla
 	int error;
 
 	if ((flags & O_CREAT) && !(flags & O_PATH))
-		error = find_or_make(start, path, flags, mode, 0, &entry);
+		error = find_or_make(start, path, flags, mode, &entry);
 	else
 		error = path_walk(start, path, flags & O_NOFOLLOW ? WALK_NO_FOLLOW : 0, &entry);
 	if (error)

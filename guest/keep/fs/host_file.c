@@ -31,28 +31,7 @@ static uint64_t pages_of(uint64_t size)
 
 void host_forget_contents(struct host_node *node, uint64_t index)
 {
-	struct host_dirty *dirty;
-
-	list_for_each(dirty, &node->dirty, struct host_dirty, link)
-	{
-		if (dirty->index < index)
-			continue;
-		list_remove(&dirty->link);
-		free(dirty);
-	}
 	cache_drop(&node->cache, index, CACHE_END);
-}
-
-static bool is_dirty(const struct host_node *node, uint64_t index)
-{
-	struct host_dirty *dirty;
-
-	list_for_each(dirty, &node->dirty, struct host_dirty, link)
-	{
-		if (dirty->index == index)
-			return true;
-	}
-	return false;
 }
 
 void host_shrink(void)
@@ -67,7 +46,8 @@ void host_shrink(void)
 			uint64_t index = 0;
 
 			while ((index = cache_next(&node->cache, index, CACHE_END)) < CACHE_END) {
-				if (cache_find(&node->cache, index)->count == 1 && !is_dirty(node, index))
+				if (cache_find(&node->cache, index)->count == 1 &&
+				    !cache_is_marked(&node->cache, index))
 					cache_drop(&node->cache, index, 1);
 				index++;
 			}
@@ -77,9 +57,11 @@ void host_shrink(void)
 
 /* ---- reading ahead ---- */
 
-/* Memory for pages that are about to be read. */
+/* Memory for pages that are about to be read. What is written meanwhile may be missing in them: then they are old. */
 struct window {
+	struct list link;      /* of the node's reads */
 	uint64_t first, count; /* indices */
+	bool is_old;
 	struct page *pages[MOST_WINDOW];
 	struct postern_segment segments[MOST_WINDOW];
 	uint32_t segment_count;
@@ -142,6 +124,18 @@ static uint64_t missing(const struct host_node *node, uint64_t index, uint64_t m
 	return cache_next(&node->cache, index, end) - index;
 }
 
+/* What is being read in these pages, some of it or all, is not what the file has now. */
+static void make_old(struct host_node *node, uint64_t first, uint64_t end)
+{
+	struct window *window;
+
+	list_for_each(window, &node->reads, struct window, link)
+	{
+		if (first < window->first + window->count && window->first < end)
+			window->is_old = true;
+	}
+}
+
 static uint64_t choose_window(struct host_file *host, uint64_t index)
 {
 	if (index != host->next || !index)
@@ -149,6 +143,21 @@ static uint64_t choose_window(struct host_file *host, uint64_t index)
 	else
 		host->window = least(2 * host->window, MOST_WINDOW);
 	return host->window;
+}
+
+/* Until nobody has written there meanwhile. */
+static int64_t read_window(struct host_node *node, struct host_file *host, struct window *window)
+{
+	int64_t result;
+
+	do {
+		window->is_old = false;
+		list_add(&node->reads, &window->link);
+		result = host_read(host->handle, window->first << PAGE_SHIFT, window->segments,
+				   window->segment_count);
+		list_remove(&window->link);
+	} while (window->is_old && result >= 0);
+	return result;
 }
 
 /* Gets pages from an index on, until there is one that is at hand. */
@@ -168,7 +177,7 @@ static int read_pages(struct host_node *node, struct host_file *host, uint64_t i
 		free(window);
 		return -ENOMEM;
 	}
-	result = host_read(host->handle, index << PAGE_SHIFT, window->segments, window->segment_count);
+	result = read_window(node, host, window);
 	keep_pages(node, window, result > 0 ? (uint64_t)result : 0);
 	host->next = index + window->count;
 	free(window);
@@ -226,7 +235,7 @@ static int64_t read_contents(struct file *file, struct transfer *to, uint64_t *p
 			page = cache_find(&node->cache, index);
 			if (result < 0)
 				return done ? done : result;
-			if (!page)
+			if (!page || *position >= node->inode.size)
 				break; /* the file has become shorter */
 		}
 		part = least(least(PAGE_SIZE - *position % PAGE_SIZE, node->inode.size - *position),
@@ -246,9 +255,10 @@ static int64_t read_contents(struct file *file, struct transfer *to, uint64_t *p
 
 /* ---- writing ---- */
 
-/* Pages at hand get what was written to the host. */
+/* Pages at hand get what was written to the host, and those that are under way are read again. */
 static void update_pages(struct host_node *node, uint64_t position, const char *bytes, size_t length)
 {
+	make_old(node, position >> PAGE_SHIFT, pages_of(position + length));
 	while (length) {
 		const size_t part = least(PAGE_SIZE - position % PAGE_SIZE, length);
 		struct page *page = cache_find(&node->cache, position >> PAGE_SHIFT);
@@ -288,8 +298,10 @@ static int64_t write_piece(struct file *file, const char *bytes, size_t length, 
 	if (result <= 0)
 		return result;
 	node->is_changed_here = true;
-	if (place_of(file, position, (size_t)result))
+	if (place_of(file, position, (size_t)result)) {
+		make_old(node, 0, CACHE_END);
 		host_forget_contents(node, 0);
+	}
 	update_pages(node, *position, bytes, (size_t)result);
 	*position += (uint64_t)result;
 	node->inode.size = most(node->inode.size, *position);
@@ -337,6 +349,7 @@ static int resize(struct file *file, uint64_t size)
 	if (result)
 		return (int)result;
 	node->is_changed_here = true;
+	make_old(node, size >> PAGE_SHIFT, CACHE_END);
 	host_forget_contents(node, pages_of(size));
 	page = size % PAGE_SIZE ? cache_find(&node->cache, size >> PAGE_SHIFT) : NULL;
 	if (page)
@@ -352,16 +365,7 @@ static int resize_inode_file(struct file *file, uint64_t size)
 
 static void mark_dirty(struct file *file, uint64_t index)
 {
-	struct host_node *node = host_node_of(file->inode);
-	struct host_dirty *dirty;
-
-	if (is_dirty(node, index))
-		return;
-	dirty = malloc(sizeof *dirty);
-	if (!dirty)
-		guest_panic("no memory to remember that a page of a file was changed");
-	dirty->index = index;
-	list_add(&node->dirty, &dirty->link);
+	cache_mark(&host_node_of(file->inode)->cache, index);
 }
 
 /* One page that a mapping has changed. It stays marked: the mapping may change it again, and nothing tells of that. */
@@ -378,22 +382,9 @@ static int write_page(struct file *file, struct host_node *node, uint64_t index)
 	segment = (struct postern_segment){ page_address(page), least(PAGE_SIZE, node->inode.size - at) };
 	result = host_write(host_file_of(file)->handle, at, &segment, 1);
 	page_drop(page);
+	make_old(node, index, index + 1);
 	node->is_changed_here = true;
 	return result < 0 ? (int)result : 0;
-}
-
-/* The first marked page in a range, or `end`. */
-static uint64_t next_dirty(const struct host_node *node, uint64_t begin, uint64_t end)
-{
-	struct host_dirty *dirty;
-	uint64_t found = end;
-
-	list_for_each(dirty, &node->dirty, struct host_dirty, link)
-	{
-		if (dirty->index >= begin && dirty->index < found)
-			found = dirty->index;
-	}
-	return found;
 }
 
 static int write_back(struct file *file, uint64_t first, uint64_t count)
@@ -404,7 +395,8 @@ static int write_back(struct file *file, uint64_t first, uint64_t count)
 
 	if (!file_may_write(file))
 		return 0;
-	for (uint64_t index = first; !error && (index = next_dirty(node, index, end)) < end; index++)
+	for (uint64_t index = first; !error && (index = cache_next_marked(&node->cache, index, end)) < end;
+	     index++)
 		error = write_page(file, node, index);
 	return error;
 }

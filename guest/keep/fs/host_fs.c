@@ -104,25 +104,34 @@ static struct host_node *create_node(struct host_volume *volume, const struct po
 	node->volume = volume;
 	node->host_device = info->volume;
 	node->directory = POSTERN_NO_HANDLE;
-	list_init(&node->dirty);
+	list_init(&node->reads);
 	host_take_info(node, info);
 	list_add(bucket(info->inode), &node->link);
 	return node;
 }
 
-static void free_node(struct inode *inode)
+static void free_one(struct host_node *node)
 {
-	struct host_node *node = host_node_of(inode);
-
 	list_remove(&node->link);
 	host_forget_contents(node, 0);
 	cache_free(&node->cache);
 	if (node->directory != POSTERN_NO_HANDLE)
 		host_close(node->directory);
-	if (node->parent)
-		inode_drop(&node->parent->inode);
 	free(node->name);
 	free(node);
+}
+
+/* With the directories above it that nobody else holds: they may be many, and a kernel stack is small. */
+static void free_node(struct inode *inode)
+{
+	struct host_node *node = host_node_of(inode);
+
+	while (node) {
+		struct host_node *parent = node->parent;
+
+		free_one(node);
+		node = parent && !--parent->inode.count ? parent : NULL;
+	}
 }
 
 /* Where a node was found. A loop cannot come of it: a directory of the host's is not found below itself. */
@@ -164,7 +173,11 @@ int host_open_directory(struct host_node *node)
 		result = host_open(&path, flags, 0); /* it can be walked through all the same */
 	if (result < 0)
 		return (int)result;
-	node->directory = (postern_handle_t)result;
+	/* Somebody else may have been faster. */
+	if (node->directory != POSTERN_NO_HANDLE)
+		host_close((postern_handle_t)result);
+	else
+		node->directory = (postern_handle_t)result;
 	return 0;
 }
 

@@ -24,14 +24,8 @@ struct host_node {
 
 	/* Of a regular file: contents at hand, which are those of the host's file as long as it is not changed there. */
 	struct cache cache;
-	struct list dirty; /* struct host_dirty */
+	struct list reads; /* that are under way, of host_file.c */
 	bool is_changed_here; /* written since the last look, so that a new time is no change of somebody else's */
-};
-
-/* A page that was changed through a mapping. */
-struct host_dirty {
-	struct list link;
-	uint64_t index;
 };
 
 static inline struct host_node *host_node_of(const struct inode *inode)

@@ -238,20 +238,24 @@ static uint32_t readable(struct line *line)
 
 int64_t line_read(struct line *line, struct transfer *to)
 {
-	uint32_t length = (uint32_t)least(readable(line), to->left);
+	uint32_t length = readable(line);
 	int64_t done = 0;
 
-	while (length) {
-		const uint32_t part = (uint32_t)least(length, LINE_SIZE - line->tail % LINE_SIZE);
-		int64_t copied = transfer_to(to, byte_at(line, line->tail), part);
+	while (length && to->left) {
+		size_t part = least(to->left, length);
+		int error;
+		char *memory = transfer_memory(to, true, &part, &error);
 
-		if (copied < 0)
-			return done ? done : copied;
-		line->tail += (uint32_t)copied;
-		length -= (uint32_t)copied;
-		done += copied;
-		if ((uint32_t)copied < part)
-			break;
+		if (!memory)
+			return done ? done : error;
+		/* Getting the program's page may have taken time, in which somebody else read or flushed. */
+		length = (uint32_t)least(length, line->ready - line->tail);
+		part = least(least(part, length), LINE_SIZE - line->tail % LINE_SIZE);
+		memcpy(memory, byte_at(line, line->tail), part);
+		transfer_advance(to, part);
+		line->tail += (uint32_t)part;
+		length -= (uint32_t)part;
+		done += (int64_t)part;
 	}
 	if (line->ends && line->end_at[0] == line->tail)
 		forget_first_end(line);

@@ -30,7 +30,8 @@ struct name {
 struct node {
 	struct inode inode;
 	struct volume *volume;
-	struct list names; /* of a directory, by cookie */
+	struct list names;   /* of a directory, by cookie */
+	struct inode *above; /* of a directory that has a name: the one with that */
 	uint64_t next_cookie;
 	struct cache cache; /* of a file */
 	char *target;       /* of a link */
@@ -136,6 +137,7 @@ static int add(struct inode *directory, const char *text, size_t length, struct 
 	directory->size += DIRECTORY_SIZE / 2;
 	if (inode_is(inode, MODE_DIRECTORY))
 		directory->links++;
+	node_of(inode)->above = directory;
 	touch(directory);
 	return 0;
 }
@@ -270,19 +272,12 @@ static int remove_name(struct inode *directory, const char *text, size_t length,
 	return 0;
 }
 
-/* Whether a directory lies somewhere below another, or is it. Trees here are small. */
+/* Whether a directory that has a name, as all above it then have, lies somewhere below another, or is it. */
 static bool is_below(const struct inode *directory, const struct inode *above)
 {
-	struct name *name;
-
-	if (directory == above)
-		return true;
-	list_for_each(name, &node_of(above)->names, struct name, link)
-	{
-		if (inode_is(name->inode, MODE_DIRECTORY) && is_below(directory, name->inode))
-			return true;
-	}
-	return false;
+	while (directory && directory != above)
+		directory = node_of(directory)->above;
+	return directory;
 }
 
 enum { NO_REPLACE = 1, EXCHANGE = 2 };
@@ -294,6 +289,8 @@ static int exchange(struct inode *from, struct name *old, struct inode *to, stru
 
 	old->inode = new->inode;
 	new->inode = inode;
+	node_of(old->inode)->above = from;
+	node_of(new->inode)->above = to;
 	from->links += (uint32_t)change;
 	to->links -= (uint32_t)change;
 	touch(from);
@@ -305,6 +302,8 @@ static int check_rename(const struct name *old, struct inode *to, const struct n
 {
 	const bool is_directory = inode_is(old->inode, MODE_DIRECTORY);
 
+	if (!to->links)
+		return -ENOENT; /* it was removed */
 	if (is_directory && is_below(to, old->inode))
 		return -EINVAL;
 	if (flags & EXCHANGE)
@@ -319,12 +318,13 @@ static int rename_name(struct inode *from, const char *text, size_t length, stru
 {
 	struct name *old = find(from, text, length);
 	struct name *new = find(to, new_text, new_length);
-	int error = old ? check_rename(old, to, new, flags) : -ENOENT;
+	int error;
 
+	if (old && new && old->inode == new->inode && !(flags & NO_REPLACE))
+		return 0;
+	error = old ? check_rename(old, to, new, flags) : -ENOENT;
 	if (error)
 		return error;
-	if (new &&new->inode == old->inode)
-		return 0;
 	if (flags & EXCHANGE)
 		return exchange(from, old, to, new);
 	error = add(to, new_text, new_length, old->inode);
@@ -425,10 +425,16 @@ static int64_t read_contents(struct file *file, struct transfer *to, uint64_t *p
 	while (to->left && *position < node->inode.size) {
 		const uint64_t offset = *position % PAGE_SIZE;
 		const size_t part = least(least(PAGE_SIZE - offset, node->inode.size - *position), to->left);
-		const struct page *page = cache_find(&node->cache, *position >> PAGE_SHIFT);
-		int64_t copied = page ? transfer_to(to, (char *)page_memory(page) + offset, part)
-				      : transfer_zero(to, part);
+		struct page *page = cache_find(&node->cache, *position >> PAGE_SHIFT);
+		int64_t copied;
 
+		if (page) {
+			page_hold(page); /* the copy may sleep, and the file be cut meanwhile */
+			copied = transfer_to(to, (char *)page_memory(page) + offset, part);
+			page_drop(page);
+		} else {
+			copied = transfer_zero(to, part);
+		}
 		if (copied < 0)
 			return done ? done : copied;
 		done += copied;
@@ -455,8 +461,11 @@ static int64_t write_contents(struct file *file, struct transfer *from, uint64_t
 		struct page *page;
 		int64_t copied = page_at_index(node, *position >> PAGE_SHIFT, &page);
 
-		if (!copied)
+		if (!copied) {
+			page_hold(page);
 			copied = transfer_from(from, (char *)page_memory(page) + offset, part);
+			page_drop(page);
+		}
 		if (copied < 0)
 			return done ? done : copied;
 		done += copied;

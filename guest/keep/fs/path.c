@@ -240,6 +240,8 @@ static int step(struct walk *walk, const char *name, size_t length, bool follows
 
 static int walk_all(struct walk *walk, unsigned flags)
 {
+	bool wants_directory = false;
+
 	for (;;) {
 		const char *name;
 		bool last;
@@ -248,10 +250,9 @@ static int walk_all(struct walk *walk, unsigned flags)
 		int error;
 
 		if (!length)
-			return 0;
+			return wants_directory && !inode_is(walk->at->inode, MODE_DIRECTORY) ? -ENOTDIR : 0;
+		wants_directory = slash;
 		error = step(walk, name, length, !last || slash || !(flags & WALK_NO_FOLLOW));
-		if (!error && last && slash && !*walk->rest && !inode_is(walk->at->inode, MODE_DIRECTORY))
-			error = -ENOTDIR;
 		if (error)
 			return error;
 	}

@@ -19,7 +19,9 @@ struct pipe {
 	unsigned readers, writers;
 	unsigned opened_readers, opened_writers; /* ever: whoever opens a fifo waits for one more */
 	struct waiters waiters;                  /* for anything to change */
-	struct pipe **owner;                     /* of a fifo: where it is to be forgotten */
+	bool is_busy;        /* somebody copies, and may sleep for a page of the program's */
+	struct waiters turn; /* to copy next */
+	struct pipe **owner; /* of a fifo: where it is to be forgotten */
 	uint64_t number;
 };
 
@@ -38,6 +40,7 @@ static struct pipe *create(void)
 	pipe->size = SIZE;
 	pipe->number = ++numbers;
 	waiters_init(&pipe->waiters);
+	waiters_init(&pipe->turn);
 	return pipe;
 }
 
@@ -62,6 +65,20 @@ static size_t room(const struct pipe *pipe)
 static struct pipe *pipe_of(const struct file *file)
 {
 	return file->own;
+}
+
+/* Who copies has the pipe to himself: its bytes stay where they are, and what belongs together stays together. */
+static void lock(struct pipe *pipe)
+{
+	while (pipe->is_busy)
+		(void)wait_on(&pipe->turn, FOREVER, false);
+	pipe->is_busy = true;
+}
+
+static void unlock(struct pipe *pipe)
+{
+	pipe->is_busy = false;
+	waiters_wake_all(&pipe->turn, 0);
 }
 
 /* ---- reading and writing ---- */
@@ -122,15 +139,20 @@ static int64_t pipe_read(struct file *file, struct transfer *to, uint64_t *posit
 	(void)position;
 	if (!to->left)
 		return 0;
+	lock(pipe);
 	while (!filled(pipe)) {
-		int error = pipe->writers ? wait_for(file) : 0;
+		int error = 0;
 
+		unlock(pipe);
+		if (!pipe->writers)
+			return 0;
+		error = wait_for(file);
 		if (error)
 			return error;
-		if (!filled(pipe) && !pipe->writers)
-			return 0;
+		lock(pipe);
 	}
 	result = copy_out(pipe, to, least(filled(pipe), to->left));
+	unlock(pipe);
 	waiters_wake_all(&pipe->waiters, POLLOUT);
 	return result;
 }
@@ -143,6 +165,19 @@ static int64_t broken(void)
 	return -EPIPE;
 }
 
+/* Copies what there is room for; what is not more than PIPE_BUF only as a whole. Returns 0 if there is no room. */
+static int64_t write_part(struct pipe *pipe, struct transfer *from, bool is_first)
+{
+	const size_t needed = from->left <= ATOMIC && is_first ? from->left : 1;
+	int64_t result = 0;
+
+	lock(pipe);
+	if (room(pipe) >= needed)
+		result = copy_in(pipe, from, least(room(pipe), from->left));
+	unlock(pipe);
+	return result;
+}
+
 static int64_t pipe_write(struct file *file, struct transfer *from, uint64_t *position)
 {
 	struct pipe *pipe = pipe_of(file);
@@ -150,22 +185,20 @@ static int64_t pipe_write(struct file *file, struct transfer *from, uint64_t *po
 
 	(void)position;
 	while (from->left) {
-		const size_t least_room = from->left <= ATOMIC && !done ? from->left : 1;
 		int64_t result;
 
 		if (!pipe->readers)
 			return done ? done : broken();
-		if (room(pipe) < least_room) {
-			result = wait_for(file);
-			if (result)
-				return done ? done : result;
+		result = write_part(pipe, from, !done);
+		if (result > 0) {
+			done += result;
+			waiters_wake_all(&pipe->waiters, POLLIN);
 			continue;
 		}
-		result = copy_in(pipe, from, least(room(pipe), from->left));
-		if (result < 0)
+		if (!result)
+			result = wait_for(file);
+		if (result)
 			return done ? done : result;
-		done += result;
-		waiters_wake_all(&pipe->waiters, POLLIN);
 	}
 	return done;
 }
@@ -286,22 +319,13 @@ int64_t pipe_size(const struct file *file)
 	return file->functions == &pipe_functions ? (int64_t)pipe_of(file)->size : -EBADF;
 }
 
-int64_t pipe_resize(struct file *file, uint64_t wanted)
+/* Puts what is in it into other memory. */
+static int move_to(struct pipe *pipe, size_t size)
 {
-	struct pipe *pipe;
-	size_t size = PAGE_SIZE;
+	const size_t count = filled(pipe);
 	struct transfer transfer;
-	size_t count;
 	char *bytes;
 
-	if (file->functions != &pipe_functions)
-		return -EBADF;
-	pipe = pipe_of(file);
-	while (size < wanted && size < SIZE_MOST)
-		size *= 2;
-	if (size < wanted)
-		return -EPERM;
-	count = filled(pipe);
 	if (size < count)
 		return -EBUSY;
 	bytes = guest_pages_alloc(size / PAGE_SIZE);
@@ -314,5 +338,24 @@ int64_t pipe_resize(struct file *file, uint64_t wanted)
 	pipe->size = size;
 	pipe->tail = 0;
 	pipe->head = count;
-	return (int64_t)size;
+	return 0;
+}
+
+int64_t pipe_resize(struct file *file, uint64_t wanted)
+{
+	struct pipe *pipe;
+	size_t size = PAGE_SIZE;
+	int error;
+
+	if (file->functions != &pipe_functions)
+		return -EBADF;
+	pipe = pipe_of(file);
+	while (size < wanted && size < SIZE_MOST)
+		size *= 2;
+	if (size < wanted)
+		return -EPERM;
+	lock(pipe);
+	error = move_to(pipe, size);
+	unlock(pipe);
+	return error ? error : (int64_t)size;
 }

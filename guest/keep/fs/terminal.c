@@ -175,20 +175,37 @@ static bool has_input(void)
 	return input.begin < input.end || input.has_ended || input.failure;
 }
 
+/* What is at hand of a stream that is no terminal. Whoever sleeps for the program's page has to look again what there is. */
+static int64_t take_bytes(struct transfer *to)
+{
+	int64_t done = 0;
+
+	while (to->left && input.begin < input.end) {
+		size_t part = to->left;
+		int error;
+		char *memory = transfer_memory(to, true, &part, &error);
+
+		if (!memory)
+			return done ? done : error;
+		part = least(part, input.end - input.begin);
+		memcpy(memory, input.bytes + input.begin, part);
+		input.begin += part;
+		transfer_advance(to, part);
+		done += (int64_t)part;
+	}
+	return done;
+}
+
 static int64_t take_input(struct transfer *to)
 {
 	int64_t result;
 
 	if (is_terminal(INPUT))
 		return line_read(&line, to);
-	if (input.failure) {
-		result = input.failure;
-		input.failure = 0;
-		return result;
-	}
-	result = transfer_to(to, input.bytes + input.begin, least(input.end - input.begin, to->left));
-	if (result > 0)
-		input.begin += (size_t)result;
+	if (!input.failure)
+		return take_bytes(to);
+	result = input.failure;
+	input.failure = 0;
 	return result;
 }
 
@@ -197,16 +214,22 @@ static int64_t terminal_read(struct file *file, struct transfer *to, uint64_t *p
 	(void)position;
 	if (!to->left)
 		return 0;
-	while (!has_input()) {
-		start_reading();
+	for (;;) {
+		size_t length = to->left;
+		int error;
+
+		/* The program's page first: nobody else comes between the look at the input and the copy then. */
+		if (!transfer_memory(to, true, &length, &error))
+			return error;
+		if (!has_input())
+			start_reading();
 		if (has_input())
-			break;
+			return take_input(to);
 		if (file->flags & O_NONBLOCK)
 			return -EAGAIN;
 		if (wait_on(&input.waiters, FOREVER, true) == -EINTR)
 			return RESTART_IF_ASKED;
 	}
-	return take_input(to);
 }
 
 static unsigned terminal_poll(struct file *file, struct poll_table *table)
@@ -336,7 +359,7 @@ static void on_signal_key(int signal)
 {
 	const struct signal_info info = { .number = signal, .code = 0x80 /* SI_KERNEL */ };
 
-	signal_process(current_task() ? current_process() : task_find(1)->process, &info);
+	signal_process(process_first(), &info);
 }
 
 void terminal_start(void)

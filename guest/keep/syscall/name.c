@@ -550,11 +550,13 @@ static int64_t read_link(const uint64_t argument[6])
 	return read_link_at((const uint64_t[6]){ (uint64_t)HERE, argument[0], argument[1], argument[2] });
 }
 
-/* Where the records of a list go: the program's memory, or as much as fits. */
+enum { LIST_MOST = 32768 };
+
+/* The records of a list, or as many as fit. They are gathered first: a list is not left alone for the program's memory. */
 struct list_target {
-	uint64_t at, left;
+	char *bytes;
+	size_t used, size;
 	bool is_old; /* getdents(2), whose records are laid out otherwise */
-	int error;
 	bool is_full;
 };
 
@@ -580,42 +582,46 @@ static bool add_record(void *context, const char *name, size_t length, uint64_t 
 	/* With the name's NUL, and for the old one the kind as the last byte. */
 	const uint16_t size = (uint16_t)((head + length + 1 + to->is_old + 7) & ~(size_t)7);
 	const struct record record = { inode, (int64_t)next, size, (uint8_t)kind };
-	char rest[16] = { 0 };
-	const size_t padding = size - head - length;
+	char *at = to->bytes + to->used;
 
-	if (size > to->left) {
+	if (size > to->size - to->used) {
 		to->is_full = true;
 		return false;
 	}
+	memcpy(at, &record, head);
+	memcpy(at + head, name, length);
+	memset(at + head + length, 0, size - head - length);
 	if (to->is_old)
-		rest[padding - 1] = (char)kind;
-	if (user_write(to->at, &record, head) || user_write(to->at + head, name, length) ||
-	    user_write(to->at + head + length, rest, padding)) {
-		to->error = -EFAULT;
-		return false;
-	}
-	to->at += size;
-	to->left -= size;
+		at[size - 1] = (char)kind;
+	to->used += size;
 	return true;
+}
+
+static int64_t list_file(struct file *file, uint64_t to, struct list_target *target)
+{
+	int64_t error;
+
+	if (file->flags & O_PATH)
+		return -EBADF;
+	error = file->functions->list ? file->functions->list(file, add_record, target) : -ENOTDIR;
+	if (target->used)
+		return user_write(to, target->bytes, target->used) ? -EFAULT : (int64_t)target->used;
+	return error ? error : target->is_full ? -EINVAL : 0;
 }
 
 static int64_t list(const uint64_t argument[6], bool is_old)
 {
-	struct list_target target = { argument[1], (uint32_t)argument[2], is_old, 0, false };
+	struct list_target target = { .size = least((uint32_t)argument[2], LIST_MOST), .is_old = is_old };
 	struct file *file = descriptor_file(argument[0]);
-	int64_t error;
+	int64_t result;
 
 	if (!file)
 		return -EBADF;
-	error = file->flags & O_PATH    ? -EBADF
-		: file->functions->list ? file->functions->list(file, add_record, &target)
-					: -ENOTDIR;
+	target.bytes = malloc(target.size + 1);
+	result = target.bytes ? list_file(file, argument[1], &target) : -ENOMEM;
+	free(target.bytes);
 	file_drop(file);
-	if (target.at != argument[1])
-		return (int64_t)(target.at - argument[1]);
-	if (target.error || error)
-		return target.error ? target.error : error;
-	return target.is_full ? -EINVAL : 0;
+	return result;
 }
 
 static int64_t list_names(const uint64_t argument[6])
@@ -793,11 +799,14 @@ static int64_t change_times_micro(const uint64_t argument[6])
 
 static int64_t get_current(const uint64_t argument[6])
 {
+	const struct directory_entry *current = current_process()->directories->current;
 	char *path = malloc(PATH_SIZE);
-	int64_t length =
-		path ? path_of(current_process()->directories->current, path, least(PATH_SIZE, argument[1]))
-		     : -ENOMEM;
+	int64_t length = path ? path_of(current, path, least(PATH_SIZE, argument[1])) : -ENOMEM;
 
+	if (!current->inode->links)
+		length = -ENOENT; /* it was removed */
+	else if (length == -ERANGE && argument[1] >= PATH_SIZE)
+		length = -ENAMETOOLONG;
 	if (length >= 0)
 		length = user_write(argument[0], path, (size_t)length + 1) ? -EFAULT : length + 1;
 	free(path);
@@ -806,12 +815,14 @@ static int64_t get_current(const uint64_t argument[6])
 
 static int64_t enter(struct directory_entry *entry, struct directory_entry **place)
 {
+	struct directory_entry *left = *place;
+
 	if (!inode_is(entry->inode, MODE_DIRECTORY)) {
 		entry_drop(entry);
 		return -ENOTDIR;
 	}
-	entry_drop(*place);
 	*place = entry;
+	entry_drop(left);
 	return 0;
 }
 
