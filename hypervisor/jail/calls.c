@@ -110,6 +110,7 @@ const struct jail_call jail_calls[] = {
 	CALL(mremap, "realloc()"),
 	CALL(brk, "malloc()"),
 	CALL(madvise, "memory.report; stacks of threads"),
+	CALL(mincore, "file.read: whether there is memory for a page"),
 	CALL(fallocate, "memory.release and memory.populate"),
 	CALL(sched_getaffinity, "malloc() counts processors; ring3, to restore it"),
 

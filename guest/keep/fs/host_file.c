@@ -184,10 +184,28 @@ static int read_pages(struct host_node *node, struct host_file *host, uint64_t i
 	return result < 0 ? (int)result : 0;
 }
 
+/*
+ * A file that is read in sequence for long is read once, as a rule: what was read before is given up, and its pages, for
+ * which the host has memory already, are those that are read into next. What is mapped, or was changed, stays.
+ */
+static void drop_behind(struct host_node *node, const struct host_file *host)
+{
+	const uint64_t begin = host->next < 2 * MOST_WINDOW ? 0 : host->next - 2 * MOST_WINDOW;
+
+	for (uint64_t at = begin; (at = cache_next(&node->cache, at, host->next)) < host->next; at++) {
+		if (cache_find(&node->cache, at)->count == 1)
+			cache_drop(&node->cache, at, 1);
+	}
+}
+
 /* Gets the page at an index, which is not at hand, and some behind it. */
 static int read_ahead(struct host_node *node, struct host_file *host, uint64_t index)
 {
-	return read_pages(node, host, index, choose_window(host, index));
+	const uint64_t window = choose_window(host, index);
+
+	if (window == MOST_WINDOW && list_is_empty(&node->dirty))
+		drop_behind(node, host);
+	return read_pages(node, host, index, window);
 }
 
 /* The same for a mapping, in which nobody goes in sequence: an aligned block, so that it is mapped in one piece. */
