@@ -164,7 +164,8 @@ struct engine {
 	const char *name;
 	uint64_t mapper;     /* of boot information in the contract; 0: none */
 	uint64_t page_table; /* the same */
-	bool has_tables;     /* its guests have the processor's own descriptor tables: vcpu_features.tables */
+	bool needs_files; /* create() opens some, so the monitor gives up files only afterwards, and it starts no thread */
+	bool has_tables; /* its guests have the processor's own descriptor tables: vcpu_features.tables */
 
 	/* Whether it is worth to probe for it: a hint that costs next to nothing. */
 	bool (*is_likely)(void);

@@ -5,6 +5,7 @@
 #include "jail/calls.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
 #include <stdint.h>
@@ -40,6 +41,28 @@ static int fail(char *reason, size_t size, const char *what, int error)
 {
 	snprintf(reason, size, "%s: %s", what, strerror(-error));
 	return error;
+}
+
+/* ---- capabilities ---- */
+
+/* What root may do with files of others. Whoever is not root has none of it, and root's guest has it where it has files. */
+static const uint64_t files_of_others = UINT64_C(1) << CAP_CHOWN | UINT64_C(1) << CAP_DAC_OVERRIDE |
+					UINT64_C(1) << CAP_DAC_READ_SEARCH | UINT64_C(1) << CAP_FOWNER |
+					UINT64_C(1) << CAP_FSETID;
+
+static int drop_capabilities(uint64_t kept)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+
+	if (syscall(SYS_capget, &header, sets))
+		return -errno;
+	for (size_t i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
+		sets[i].permitted &= (uint32_t)(kept >> 32 * i);
+		sets[i].effective &= (uint32_t)(kept >> 32 * i);
+		sets[i].inheritable = 0;
+	}
+	return syscall(SYS_capset, &header, sets) ? -errno : 0;
 }
 
 /* ---- files ---- */
@@ -153,6 +176,9 @@ int jail_files(const struct jail_tree *trees, size_t count, char *reason, size_t
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		return fail(reason, size, "no_new_privs", -errno);
+	error = drop_capabilities(count ? files_of_others : 0);
+	if (error)
+		return fail(reason, size, "capabilities", error);
 	if (jail_is_relaxed())
 		return 0;
 	error = deny_files(trees, count);

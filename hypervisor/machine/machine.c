@@ -228,9 +228,12 @@ static int build(struct machine *machine, const struct machine_config *config, s
 		error = machine_create_gate(machine, config, message);
 	if (!error)
 		error = load(machine, config, vcpu_pages, message);
+	/* Threads are within from their start on; the engine's, too, unless it needs what is given up. */
+	if (!error && !config->engine->needs_files)
+		error = create_jail(machine, config, message);
 	if (!error)
 		error = create_engine(machine, config, vcpu_pages, message);
-	if (!error)
+	if (!error && config->engine->needs_files)
 		error = create_jail(machine, config, message);
 	return error ? error : create_threads(machine, config, message);
 }

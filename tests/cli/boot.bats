@@ -249,10 +249,11 @@ need_engine()
 	need_engine
 	! "$POSTERN" doctor --json | jq -e .relaxed >/dev/null || skip "a build with a sanitizer has a relaxed jail"
 	"$POSTERN" boot "$GUESTS/loop.elf" --timeout 100 >"$BATS_TEST_TMPDIR/output" 2>&1 3>&- &
-	local monitor=$! task
+	local monitor=$! task none=0000000000000000
 	wait_for looping "$BATS_TEST_TMPDIR/output" "$monitor"
 	for task in "/proc/$monitor/task/"*; do
-		equal "$(grep -E '^(NoNewPrivs|Seccomp):' "$task/status" | tr -s '\t\n' ' ')" "NoNewPrivs: 1 Seccomp: 2 "
+		equal "$(grep -E '^(CapPrm|CapEff|CapInh|CapAmb|NoNewPrivs|Seccomp):' "$task/status" | tr -d '\t\n')" \
+			"CapInh:${none}CapPrm:${none}CapEff:${none}CapAmb:${none}NoNewPrivs:1Seccomp:2"
 	done
 	grep -E '^Max core file size +0 +0 ' "/proc/$monitor/limits"
 	kill "$monitor"

@@ -90,6 +90,7 @@ static void kill_vcpus(struct engine_vm *vm)
 
 const struct engine engine_kvm = {
 	.name = "kvm",
+	.needs_files = true,
 	.has_tables = true,
 	.page_table = KVM_CODE + KVM_ROOT_AT,
 	.is_likely = kvm_is_likely,
