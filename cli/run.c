@@ -303,7 +303,8 @@ static bool add_mounts(struct request *request, const char *directory)
 
 	if (by_itself && !is_mounted(vm, directory) && !vm_add_mount(vm, directory, directory, true))
 		return false;
-	if (by_itself && !is_mounted(vm, request->program) &&
+	/* A name that is looked for in the guest is nowhere yet. */
+	if (by_itself && *request->program == '/' && !is_mounted(vm, request->program) &&
 	    !vm_add_mount(vm, request->program, request->program, true))
 		return false;
 	qsort(vm->mounts, vm->machine.mount_count, sizeof *vm->mounts, compare_paths);
@@ -412,7 +413,7 @@ static int find_and_run(struct request *request)
 	int status = STATUS_DONE;
 
 	request->vm.name = request->program = name;
-	if (!request->has_root) {
+	if (!request->has_root || (request->has_host_root && strchr(name, '/'))) {
 		status = find_program(name, &program);
 		request->program = program;
 	}

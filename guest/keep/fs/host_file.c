@@ -193,7 +193,7 @@ static void drop_behind(struct host_node *node, const struct host_file *host)
 	const uint64_t begin = host->next < 2 * MOST_WINDOW ? 0 : host->next - 2 * MOST_WINDOW;
 
 	for (uint64_t at = begin; (at = cache_next(&node->cache, at, host->next)) < host->next; at++) {
-		if (cache_find(&node->cache, at)->count == 1)
+		if (cache_find(&node->cache, at)->count == 1 && !cache_is_marked(&node->cache, at))
 			cache_drop(&node->cache, at, 1);
 	}
 }
@@ -203,7 +203,7 @@ static int read_ahead(struct host_node *node, struct host_file *host, uint64_t i
 {
 	const uint64_t window = choose_window(host, index);
 
-	if (window == MOST_WINDOW && list_is_empty(&node->dirty))
+	if (window == MOST_WINDOW)
 		drop_behind(node, host);
 	return read_pages(node, host, index, window);
 }
