@@ -3,6 +3,7 @@
  * image_fuzz.c - fuzzes the loader of guest images. An input is a file as it is, or, since few random bytes
  * are nearly an image, changes to one that is right: the first byte tells which.
  */
+#include "change.h"
 #include "machine/image.h"
 
 #include "../tests/machine/tiny.h"
@@ -17,27 +18,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct guest_memory memory;
 
-/* Eight bytes a change: where in the image, how many bytes (1, 2, 4 or 8), and what they become. */
-static void change(struct tiny *tiny, const uint8_t *data, size_t size)
-{
-	for (; size >= 8; data += 8, size -= 8) {
-		const size_t width = (size_t)1 << (data[2] & 3);
-		uint64_t value = 0;
-		uint16_t at;
-
-		memcpy(&at, data, sizeof at);
-		memcpy(&value, data + 3, 5);
-		/* Small numbers, large ones, and those that are nearly an overflow. */
-		if (data[2] & 0x80)
-			value = ~value;
-		if (data[2] & 0x40)
-			value = (uint64_t)1 << (value & 63);
-		at %= sizeof *tiny;
-		if (width <= sizeof *tiny - at)
-			memcpy((uint8_t *)tiny + at, &value, width);
-	}
-}
-
 static uint8_t *make_file(const uint8_t *data, size_t size, size_t *file_size)
 {
 	struct tiny tiny;
@@ -45,7 +25,7 @@ static uint8_t *make_file(const uint8_t *data, size_t size, size_t *file_size)
 
 	if (size && (data[0] & 1)) {
 		tiny_fill(&tiny);
-		change(&tiny, data + 1, size - 1);
+		change_file(&tiny, sizeof tiny, data + 1, size - 1);
 		data = (const uint8_t *)&tiny;
 		size = sizeof tiny;
 	}

@@ -8,7 +8,7 @@ set -eu
 source=$(cd "$(dirname "$0")/.." && pwd)
 work=$(cd "$1/fuzz" && pwd)
 seconds=$2
-fuzzers="gate_fuzz gate_fuzz_grown gatec_fuzz image_fuzz"
+fuzzers="gate_fuzz gate_fuzz_grown gatec_fuzz image_fuzz kernel_fuzz device_fuzz"
 
 # Reports name functions and lines, and errors end the program.
 export ASAN_OPTIONS=detect_stack_use_after_return=1:abort_on_error=0
@@ -74,7 +74,10 @@ run gate_fuzz -len_control=0 -max_len=1024 "$work/seeds/gate" & gate=$!
 run gate_fuzz_grown -len_control=0 -max_len=1024 "$work/seeds/gate" & grown=$!
 run gatec_fuzz -max_len=8192 -dict="$source/fuzz/contract.dict" "$work/seeds/gatec" & gatec=$!
 run image_fuzz -max_len=4096 & image=$!
-for fuzzer in "gate_fuzz $gate" "gate_fuzz_grown $grown" "gatec_fuzz $gatec" "image_fuzz $image"; do
+run kernel_fuzz -max_len=4096 & kernel=$!
+run device_fuzz -max_len=4096 & device=$!
+for fuzzer in "gate_fuzz $gate" "gate_fuzz_grown $grown" "gatec_fuzz $gatec" "image_fuzz $image" \
+	"kernel_fuzz $kernel" "device_fuzz $device"; do
 	wait "${fuzzer#* }" || {
 		echo "${fuzzer% *}: found something:" >&2
 		grep -E '^FOUND|ERROR: |runtime error: |Test unit written' "$work/${fuzzer% *}.log" >&2 ||
