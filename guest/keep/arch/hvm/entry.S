@@ -107,6 +107,7 @@ exception:
 	.hidden hvm_event
 	.type hvm_event, @function
 hvm_event:
+	cli /* the flags are the program's; no further event comes before this one is taken */
 	leaq REGISTERS_RIP - REGISTERS_SIZE(%rsp), %rsp
 	movq $USER_CODE, REGISTERS_CS - REGISTERS_RIP(%rsp)
 	movq $USER_DATA, REGISTERS_SS - REGISTERS_RIP(%rsp)
