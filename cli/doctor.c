@@ -83,7 +83,8 @@ static struct finding probe_io_uring(void)
 	long fd = syscall(SYS_io_uring_setup, 4, &parameters);
 
 	if (fd < 0)
-		return say(false, "%s", strerror(errno));
+		return say(false, "%s: a vCPU that needs the disk waits for it, even over a ring",
+			   strerror(errno));
 	close((int)fd);
 	return say(true, "features 0x%x", parameters.features);
 }

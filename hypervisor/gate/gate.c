@@ -250,6 +250,11 @@ struct gate_vcpu *gate_frame_vcpu(const struct gate_frame *frame)
 	return frame->vcpu;
 }
 
+enum gate_crossing gate_frame_crossing(const struct gate_frame *frame)
+{
+	return (enum gate_crossing)frame->crossing;
+}
+
 bool gate_permits(const struct gate_vm *vm, unsigned ordinal)
 {
 	return abi_calls[ordinal].always || vm->policy.granted[ordinal];

@@ -147,6 +147,7 @@ struct timespec gate_host_time(const struct gate_vm *vm, uint64_t nanoseconds);
 /* Parts of a call, for its handler. */
 struct gate_vm *gate_frame_vm(const struct gate_frame *frame);
 struct gate_vcpu *gate_frame_vcpu(const struct gate_frame *frame);
+enum gate_crossing gate_frame_crossing(const struct gate_frame *frame);
 
 /* Whether the contract declares an error for the frame's call; errno, positive. */
 bool gate_may_answer(const struct gate_frame *frame, int error);

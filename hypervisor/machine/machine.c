@@ -154,15 +154,23 @@ static void on_poller_ended(void *owner)
 	machine_wake(machine);
 }
 
+static unsigned serve_io(void *owner)
+{
+	return services_serve_io(owner);
+}
+
 static int create_threads(struct machine *machine, const struct machine_config *config,
 			  struct message *message)
 {
+	const struct poller_source source = { services_io_descriptor(&machine->services), serve_io,
+					      &machine->services };
 	int error = services_start(&machine->services, machine->gate);
 
 	if (error)
 		return message_say(message, error, "cannot start the services: %s", strerror(-error));
 	atomic_fetch_add_explicit(&machine->alive, 1, memory_order_relaxed);
-	error = poller_create(&machine->poller, machine->gate, on_poller_started, on_poller_ended, machine);
+	error = poller_create(&machine->poller, machine->gate, &source, on_poller_started, on_poller_ended,
+			      machine);
 	if (error) {
 		atomic_fetch_sub_explicit(&machine->alive, 1, memory_order_relaxed);
 		return message_say(message, error, "cannot start a thread: %s", strerror(-error));

@@ -24,7 +24,7 @@ struct machine;
 struct machine_config {
 	uint8_t *image; /* the file, from malloc(); machine_create() takes it, also when it fails */
 	size_t image_size;
-	bool image_stays; /* it is the caller's, for longer than the machine, and is only read */
+	bool image_stays;    /* it is the caller's, for longer than the machine, and is only read */
 	bool unmodified;     /* the image is a kernel that knows nothing of Postern: see kernel.h */
 	const char *command; /* the guest's command line */
 	const void *

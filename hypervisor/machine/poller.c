@@ -35,7 +35,7 @@ static uint64_t now(void)
 
 static unsigned poll_rings(struct poller *poller)
 {
-	unsigned taken = 0;
+	unsigned taken = poller->source.fd < 0 ? 0 : poller->source.serve(poller->source.owner);
 
 	for (unsigned i = 0; i < gate_vcpu_count(poller->gate); i++)
 		taken += gate_ring_poll(gate_vcpu(poller->gate, i), ENTRIES_AT_ONCE);
@@ -90,13 +90,16 @@ static void wake(struct poller *poller)
 		gate_ring_wake(gate_vcpu(poller->gate, i));
 }
 
-/* Until the doorbell rings. Further descriptors that are worth waking for will join it here. */
+/* Until the doorbell rings, or there is something else to do. */
 static void wait_for_doorbell(struct poller *poller)
 {
-	struct pollfd bell = { .fd = poller->doorbell, .events = POLLIN };
+	struct pollfd sources[] = {
+		{ .fd = poller->doorbell, .events = POLLIN },
+		{ .fd = poller->source.fd, .events = POLLIN },
+	};
 	uint64_t count;
 
-	poll(&bell, 1, -1);
+	poll(sources, sizeof sources / sizeof *sources, -1);
 	if (read(poller->doorbell, &count, sizeof count) < 0 && errno != EAGAIN)
 		atomic_store_explicit(&poller->stopping, true, memory_order_relaxed);
 }
@@ -139,13 +142,14 @@ static bool has_several_processors(void)
 	return !sched_getaffinity(0, sizeof set, &set) && CPU_COUNT(&set) > 1;
 }
 
-int poller_create(struct poller *poller, struct gate_vm *gate, void (*started)(void *owner),
-		  void (*ended)(void *owner), void *owner)
+int poller_create(struct poller *poller, struct gate_vm *gate, const struct poller_source *source,
+		  void (*started)(void *owner), void (*ended)(void *owner), void *owner)
 {
 	int error;
 
 	*poller = (struct poller){
 		.gate = gate,
+		.source = source ? *source : (struct poller_source){ .fd = -1 },
 		.doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
 		.spin_most = has_several_processors() ? SPIN_MOST : 0,
 		.started = started,

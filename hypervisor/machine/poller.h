@@ -13,8 +13,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Something else that the thread waits for, and serves. */
+struct poller_source {
+	int fd; /* readable when there is something to do; -1: no source */
+	unsigned (*serve)(
+		void *owner); /* answers how much there was; called when there may be nothing, too */
+	void *owner;
+};
+
 struct poller {
 	struct gate_vm *gate;
+	struct poller_source source;
 	pthread_t thread;
 	bool has_thread;
 	int doorbell;        /* an eventfd, written only while the poller sleeps */
@@ -30,11 +39,11 @@ struct poller {
 };
 
 /*
- * Starts the thread. The gate and the owner have to outlive it. Errors: negative errno; the poller then is as
+ * Starts the thread. The gate, the source and the owner have to outlive it; source: NULL if there is none. Errors: negative errno; the poller then is as
  * after poller_destroy().
  */
-int poller_create(struct poller *poller, struct gate_vm *gate, void (*started)(void *owner),
-		  void (*ended)(void *owner), void *owner);
+int poller_create(struct poller *poller, struct gate_vm *gate, const struct poller_source *source,
+		  void (*started)(void *owner), void (*ended)(void *owner), void *owner);
 
 /* Somebody may have put entries into a ring, or made room in it. By any thread; does not block. */
 void poller_ring(struct poller *poller);

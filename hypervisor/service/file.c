@@ -46,7 +46,7 @@ static int create_mounts(struct files *files, const struct services_config *conf
 	files->mount_count = config->mount_count;
 	for (unsigned i = 0; i < config->mount_count && !error; i++)
 		error = create_mount(&files->mounts[i], &config->mounts[i]);
-	return error;
+	return error ? error : file_queue_create(&files->queue, config->vcpus * config->in_flight);
 }
 
 int files_create(struct services *services)
@@ -64,12 +64,23 @@ int files_create(struct services *services)
 	return config->mount_count ? create_mounts(files, config) : 0;
 }
 
+int files_start(struct services *services)
+{
+	struct files *files = services->files;
+
+	return files->mount_count
+		       ? file_fill_create(files, gate_memory(services->gate), services->config.vcpus)
+		       : 0;
+}
+
 void files_destroy(struct services *services)
 {
 	struct files *files = services->files;
 
 	if (!files)
 		return;
+	file_queue_destroy(files->queue);
+	file_fill_destroy(files);
 	if (files->descriptors >= 0)
 		close(files->descriptors);
 	free(files->mounts);

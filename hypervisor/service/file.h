@@ -10,6 +10,7 @@
 #ifndef POSTERN_SERVICE_FILE_H
 #define POSTERN_SERVICE_FILE_H
 
+#include "service/file_queue.h"
 #include "service/services.h"
 
 #include <pthread.h>
@@ -28,6 +29,9 @@ struct mount {
 struct files {
 	struct mount *mounts;
 	unsigned mount_count;
+	struct file_queue *queue; /* NULL: there are no mounts, or the host has no io_uring */
+	int *fills;               /* descriptors of RAM: of the I/O thread, and of each vCPU's */
+	unsigned fill_count;
 	int descriptors;        /* /proc/self/fd; -1: there are no mounts */
 	_Atomic unsigned count; /* of struct file: that are open, or about to be */
 };
@@ -51,6 +55,8 @@ struct file {
 /* Mounts of the config. Errors: -EINVAL for what is no mount, or those of opening /proc. */
 int files_create(struct services *services);
 void files_destroy(struct services *services);
+/* Once the gate has been made. Errors: negative errno. */
+int files_start(struct services *services);
 
 /* A negative errno of the host as the contract lets the call name it. Any other value is returned as it is. */
 int64_t file_answer(const struct gate_frame *frame, int64_t result);
@@ -124,6 +130,26 @@ int file_status_at(int dir, const char *name, struct statx *status);
 
 enum postern_file_kind file_kind_of(unsigned mode);
 uint64_t file_volume_of(const struct statx *status);
+
+/* ---- file_data.c, file_fill.c ---- */
+
+/* Contents on their way. */
+struct file_transfer {
+	struct file_work work; /* what is left of it, and what is done */
+	uint64_t left;         /* bytes */
+};
+
+void file_transfer_advance(struct file_transfer *transfer, size_t bytes);
+
+/* What file_fill() needs of each thread that serves calls. Errors: negative errno. */
+int file_fill_create(struct files *files, const struct guest_memory *memory, unsigned vcpus);
+void file_fill_destroy(struct files *files);
+
+/*
+ * Does a read in another way, if it is so long that this pays, as far as it goes; unless it may wait, no further than the
+ * page cache has the file. Returns whether the read is complete.
+ */
+bool file_fill(const struct files *files, struct file_transfer *transfer, bool may_wait);
 
 /* ---- the handlers of each file ---- */
 

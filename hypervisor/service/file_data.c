@@ -1,18 +1,25 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * file_data.c - file.read, file.write, file.resize and file.sync: contents, straight between the host's file system and
- * the guest's memory.
+ * the guest's memory. A call by trap waits here. One over a ring does here what needs no waiting, which is all of it if
+ * the file is in the host's page cache, and leaves the rest to the queue.
  */
 #include "service/file.h"
 
 #include <errno.h>
-#include <sys/mman.h>
+#include <linux/io_uring.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-static int64_t result_of(ssize_t done)
+/*
+ * Bytes that are written at once in a batch although the host's file system cannot tell whether that blocks. It copies
+ * into the page cache, which takes less time than handing the work to another thread.
+ */
+enum { SMALL_WRITE = 65536 };
+
+static bool is_trap(const struct gate_frame *frame)
 {
-	return done < 0 ? -errno : done;
+	return gate_frame_crossing(frame) == GATE_TRAP;
 }
 
 /* No file is so long, and Linux refuses to look. */
@@ -21,97 +28,127 @@ static bool is_beyond_files(uint64_t offset, uint64_t bytes)
 	return bytes > (uint64_t)INT64_MAX - offset;
 }
 
-/* ---- reading ---- */
+/* ---- as much as goes without waiting ---- */
 
-/*
- * Where the guest has not been yet, a page costs three times as much when it is touched as when it is written through
- * the descriptor of RAM, by way of a buffer that stays in the caches.
- */
-enum { LONG_READ = 16 << 10, BOUNCE = 32 << 10 };
-
-/* Whether the host has no memory for the first page yet; the others are like it, as a rule. */
-static bool is_fresh(const struct iovec *span)
+void file_transfer_advance(struct file_transfer *transfer, size_t bytes)
 {
-	const uintptr_t page = (uintptr_t)span->iov_base & ~(uintptr_t)(MEMORY_PAGE_SIZE - 1);
-	unsigned char is_there = 0;
+	struct file_work *work = &transfer->work;
 
-	return mincore((void *)page, 1, &is_there) == 0 && !(is_there & 1);
-}
-
-static ssize_t fill(const struct guest_memory *memory, const struct iovec *to, const void *bytes,
-		    size_t length)
-{
-	const off_t at = (const uint8_t *)to->iov_base - memory->base;
-
-	return pwrite(memory->fd, bytes, length, at);
-}
-
-/* Returns how many bytes, less than there is room for at the end of the file, or a negative errno. */
-static int64_t read_span(const struct guest_memory *memory, int fd, struct iovec span, uint64_t offset)
-{
-	uint8_t bounce[BOUNCE];
-	int64_t done = 0;
-
-	while (span.iov_len) {
-		const size_t part = span.iov_len < BOUNCE ? span.iov_len : BOUNCE;
-		ssize_t got = pread(fd, bounce, part, (off_t)offset);
-
-		/* What the host has no memory for, it says when it is read in place. */
-		if (got > 0 && fill(memory, &span, bounce, (size_t)got) != got)
-			got = pread(fd, span.iov_base, part, (off_t)offset);
-		if (got < 0)
-			return done ? done : -errno;
-		done += got;
-		if ((size_t)got < part)
-			break;
-		span.iov_base = (uint8_t *)span.iov_base + got;
-		span.iov_len -= (size_t)got;
-		offset += (uint64_t)got;
+	work->done += (int64_t)bytes;
+	work->offset += bytes;
+	transfer->left -= bytes;
+	while (work->count && bytes >= work->spans->iov_len) {
+		bytes -= work->spans->iov_len;
+		work->spans++;
+		work->count--;
 	}
-	return done;
-}
-
-static int64_t read_long(const struct guest_memory *memory, const struct file *file,
-			 const struct abi_file_read *call)
-{
-	int64_t done = 0;
-
-	for (uint32_t i = 0; i < call->data_count; i++) {
-		int64_t got = read_span(memory, file->fd, call->data[i], call->offset + (uint64_t)done);
-
-		if (got < 0)
-			return done ? done : got;
-		done += got;
-		if ((size_t)got < call->data[i].iov_len)
-			break;
+	if (bytes) {
+		work->spans->iov_base = (char *)work->spans->iov_base + bytes;
+		work->spans->iov_len -= bytes;
 	}
-	return done;
 }
+
+static ssize_t move(const struct file_transfer *transfer, int flags)
+{
+	const struct file_work *work = &transfer->work;
+	ssize_t (*const function)(int, const struct iovec *, int, off_t, int) =
+		work->what == FILE_READ ? preadv2 : pwritev2;
+
+	return function(work->fd, work->spans, (int)work->count, (off_t)work->offset, work->flags | flags);
+}
+
+/* What the call has to say if the host answers with errno after a part of it was done. */
+static int64_t failure(const struct file_transfer *transfer)
+{
+	return transfer->work.done ? transfer->work.done : -errno;
+}
+
+/* All of it, on this thread; -EAGAIN if what is left would have to wait. */
+static int64_t move_at_once(struct file_transfer *transfer)
+{
+	while (transfer->left) {
+		ssize_t moved = move(transfer, RWF_NOWAIT);
+
+		if (!moved)
+			break; /* the end of the file */
+		if (moved < 0 && (errno == EAGAIN || errno == EOPNOTSUPP))
+			return -EAGAIN;
+		if (moved < 0)
+			return failure(transfer);
+		file_transfer_advance(transfer, (size_t)moved);
+		if (transfer->work.flags & RWF_APPEND)
+			break; /* in one piece: what follows may not be at the end any more */
+	}
+	return transfer->work.done;
+}
+
+static int64_t move_and_wait(const struct file_transfer *transfer)
+{
+	ssize_t moved = move(transfer, 0);
+
+	return moved < 0 ? failure(transfer) : transfer->work.done + moved;
+}
+
+static bool is_small(const struct gate_frame *frame, const struct file_transfer *transfer)
+{
+	return transfer->work.what == FILE_WRITE && transfer->left <= SMALL_WRITE &&
+	       gate_frame_crossing(frame) == GATE_BATCH;
+}
+
+static int64_t serve_transfer(struct gate_frame *frame, const struct file *file,
+			      struct file_transfer *transfer)
+{
+	int64_t result = is_trap(frame) ? -EAGAIN : move_at_once(transfer);
+
+	if (result != -EAGAIN)
+		return file_answer(frame, result);
+	if (!is_trap(frame) && !is_small(frame, transfer) &&
+	    file_queue_put(file->files->queue, &transfer->work))
+		return GATE_PENDING;
+	return file_answer(frame, move_and_wait(transfer));
+}
+
+/* ---- calls ---- */
 
 static int64_t serve_read(struct gate_frame *frame, struct abi_file_read *call)
 {
 	const struct file *file = call->file;
+	struct file_transfer transfer = {
+		.work = { .frame = frame,
+			  .what = FILE_READ,
+			  .fd = file->fd,
+			  .spans = call->data,
+			  .count = call->data_count,
+			  .offset = call->offset },
+		.left = call->data_bytes,
+	};
 
 	if (is_beyond_files(call->offset, call->data_bytes))
 		return 0;
-	if (call->data_bytes >= LONG_READ && is_fresh(&call->data[0]))
-		return file_answer(frame, read_long(gate_memory(gate_frame_vm(frame)), file, call));
-	return file_answer(
-		frame, result_of(preadv(file->fd, call->data, (int)call->data_count, (off_t)call->offset)));
+	if (file_fill(file->files, &transfer, is_trap(frame)))
+		return transfer.work.done;
+	return serve_transfer(frame, file, &transfer);
 }
-
-/* ---- writing ---- */
 
 static int64_t serve_write(struct gate_frame *frame, struct abi_file_write *call)
 {
 	const struct file *file = call->file;
+	struct file_transfer transfer = {
+		.work = { .frame = frame,
+			  .what = FILE_WRITE,
+			  .fd = file->fd,
+			  .flags = file->appends ? RWF_APPEND : 0,
+			  .spans = call->data,
+			  .count = call->data_count,
+			  .offset = call->offset },
+		.left = call->data_bytes,
+	};
 
 	if (file->appends && call->offset)
 		return -EINVAL;
 	if (is_beyond_files(call->offset, call->data_bytes))
 		return -EFBIG;
-	return file_answer(frame, result_of(pwritev2(file->fd, call->data, (int)call->data_count,
-						     (off_t)call->offset, file->appends ? RWF_APPEND : 0)));
+	return serve_transfer(frame, file, &transfer);
 }
 
 static int64_t serve_resize(struct gate_frame *frame, struct abi_file_resize *call)
@@ -125,9 +162,17 @@ static int64_t serve_sync(struct gate_frame *frame, struct abi_file_sync *call)
 {
 	const struct file *file = call->file;
 	const bool data_only = call->flags & POSTERN_FILE_SYNC_FLAGS_DATA_ONLY;
+	const struct file_work work = {
+		.frame = frame,
+		.what = FILE_SYNC,
+		.fd = file->fd,
+		.flags = data_only ? IORING_FSYNC_DATASYNC : 0,
+	};
 
 	if (file->is_path)
 		return -EOPNOTSUPP;
+	if (!is_trap(frame) && file_queue_put(file->files->queue, &work))
+		return GATE_PENDING;
 	return file_answer(frame, (data_only ? fdatasync(file->fd) : fsync(file->fd)) ? -errno : 0);
 }
 

@@ -126,6 +126,8 @@ int services_start(struct services *services, struct gate_vm *gate)
 	services->clock_offset = (uint64_t)zero.tv_sec * UINT64_C(1000000000) + (uint64_t)zero.tv_nsec;
 	count_pages(services);
 	error = create_vcpus(services);
+	if (!error)
+		error = files_start(services);
 	if (error)
 		return error;
 	clock_start(services);
@@ -143,6 +145,7 @@ void services_stop(struct services *services)
 		vcpu_alert(&services->vcpus[i]);
 	timers_stop(services);
 	console_cancel(services, NULL);
+	file_queue_cancel(services->files->queue);
 }
 
 void services_join(struct services *services)
@@ -152,6 +155,7 @@ void services_join(struct services *services)
 		return;
 	timers_join(services);
 	console_join(services);
+	file_queue_drain(services->files->queue);
 }
 
 void services_make_terminal_raw(struct services *services)
@@ -163,6 +167,18 @@ void services_restore_terminal(struct services *services)
 {
 	if (services->console)
 		console_restore_terminal(services);
+}
+
+/* ---- input and output ---- */
+
+int services_io_descriptor(const struct services *services)
+{
+	return file_queue_descriptor(services->files->queue);
+}
+
+unsigned services_serve_io(struct services *services)
+{
+	return file_queue_take(services->files->queue);
 }
 
 /* ---- for the gate ---- */

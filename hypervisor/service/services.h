@@ -152,6 +152,14 @@ void services_destroy(struct services *services);
 /* Lets the guest have every character that is typed, as it is, until the terminal gets its mode back. */
 void services_make_terminal_raw(struct services *services);
 
+/*
+ * Input and output that calls wait for without a thread: the descriptor becomes readable when some of it is done; -1: there
+ * is none. Whoever polls it, one thread at a time from services_start() to services_join(), then has it completed; the
+ * second says how many calls were.
+ */
+int services_io_descriptor(const struct services *services);
+unsigned services_serve_io(struct services *services);
+
 /* Gives the terminal its mode back, as services_destroy() does. May be called from a signal's handler. */
 void services_restore_terminal(struct services *services);
 

@@ -91,7 +91,7 @@ static int set_up(void **state)
 	sem_init(&started, 0, 0);
 	atomic_store(&ended, false);
 	if (memory_create(&memory, RAM) || gate_policy_allow(&config.policy, "all", why, sizeof why) ||
-	    gate_create(&config, &gate) || poller_create(&poller, gate, on_started, on_ended, NULL))
+	    gate_create(&config, &gate) || poller_create(&poller, gate, NULL, on_started, on_ended, NULL))
 		return -1;
 	ring = (struct ring *)(memory.base + RING);
 	memcpy(memory.base + 0x1000, &setup, sizeof setup);
