@@ -8,7 +8,11 @@
 #include "guest.h"
 #include "images.h"
 #include "measure.h"
+#include "peer.h"
 
+#include "device/bus.h"
+
+#include <errno.h>
 #include <jansson.h>
 #include <sched.h>
 #include <stdio.h>
@@ -23,9 +27,12 @@ enum { ROUNDS = 15, SAMPLES = 31, MEMORY = 16 << 20, EXIT_USAGE = 2 };
 
 /* Who measures a case. */
 enum place {
-	HOST,     /* this program */
-	APART,    /* a guest on several processors: its monitor runs beside it */
-	TOGETHER, /* a guest on one, which it shares with its monitor */
+	HOST,     /* this program: a system call */
+	PEER,     /* this program: two processes that wake each other, on one processor */
+	LOOKER,   /* this program: two processes that look for each other, on two */
+	FREE,     /* a guest that may use all processors, as the engine places it */
+	APART,    /* a guest on one processor and its monitor on another */
+	TOGETHER, /* a guest and its monitor on one processor */
 	PLACES
 };
 
@@ -43,23 +50,36 @@ struct crossing_case {
 /* clang-format off */
 static struct crossing_case cases[] = {
 	{ "getppid", "getppid, a system call of the host", HOST, 0, 100 },
-	{ "gate", "call into the guest's own kernel", APART, CROSSING_GATE, 1000 },
-	{ "system_call", "system call of the guest's program, trapped", APART, CROSSING_SYSTEM, 10 },
+	{ "peer", "two processes of the host by futex, on one processor", PEER, 0, 8 },
+	{ "looker", "two processes of the host, looking, on two processors", LOOKER, 0, 100 },
+	{ "gate", "call into the guest's own kernel", FREE, CROSSING_GATE, 1000 },
+	{ "system_call", "system call of the guest's program, trapped", FREE, CROSSING_SYSTEM, 10 },
 	{ "trap_apart", "hypercall, the host on another processor", APART, CROSSING_TRAP, 100 },
 	{ "trap_together", "hypercall, the host on the same processor", TOGETHER, CROSSING_TRAP, 8 },
-	{ "batch_1", "batch of 1, an entry", APART, CROSSING_BATCH, 100, 1 },
-	{ "batch_4", "batch of 4, an entry", APART, CROSSING_BATCH, 50, 4 },
-	{ "batch_16", "batch of 16, an entry", APART, CROSSING_BATCH, 30, 16 },
-	{ "batch_64", "batch of 64, an entry", APART, CROSSING_BATCH, 20, 64 },
-	{ "batch_256", "batch of 256, an entry", APART, CROSSING_BATCH, 5, 256 },
-	{ "batch_1024", "batch of 1024, an entry", APART, CROSSING_BATCH, 2, 1024 },
-	{ "batch_1_together", "batch of 1, the same processor, an entry", TOGETHER, CROSSING_BATCH, 8, 1 },
-	{ "batch_16_together", "batch of 16, the same processor, an entry", TOGETHER, CROSSING_BATCH, 8, 16 },
-	{ "batch_256_together", "batch of 256, the same processor, an entry", TOGETHER, CROSSING_BATCH, 4, 256 },
-	{ "batch_1024_together", "batch of 1024, the same processor, an entry", TOGETHER, CROSSING_BATCH, 2, 1024 },
-	{ "ring", "polled ring, an entry", APART, CROSSING_RING, 2048 },
+	{ "batch_1", "batch of 1, an entry", FREE, CROSSING_BATCH, 100, 1 },
+	{ "batch_4", "batch of 4, an entry", FREE, CROSSING_BATCH, 50, 4 },
+	{ "batch_16", "batch of 16, an entry", FREE, CROSSING_BATCH, 30, 16 },
+	{ "batch_64", "batch of 64, an entry", FREE, CROSSING_BATCH, 20, 64 },
+	{ "batch_256", "batch of 256, an entry", FREE, CROSSING_BATCH, 5, 256 },
+	{ "batch_1024", "batch of 1024, an entry", FREE, CROSSING_BATCH, 2, 1024 },
+	{ "batch_1_together", "batch of 1, on the same processor, an entry", TOGETHER, CROSSING_BATCH, 8, 1 },
+	{ "batch_16_together", "batch of 16, on the same processor, an entry", TOGETHER, CROSSING_BATCH, 8, 16 },
+	{ "batch_256_together", "batch of 256, on the same processor, an entry", TOGETHER, CROSSING_BATCH, 4, 256 },
+	{ "batch_1024_together", "batch of 1024, on the same processor, an entry", TOGETHER, CROSSING_BATCH, 2, 1024 },
+	{ "port", "port write, trapped", FREE, CROSSING_PORT, 10 },
+	{ "port_together", "port write, trapped; the host on the same processor", TOGETHER, CROSSING_PORT, 8 },
+	{ "ring", "polled ring, an entry", FREE, CROSSING_RING, 2048 },
 };
 /* clang-format on */
+
+/* The one port that guests write to. */
+static const struct bus_range ports[] = {
+	{ .name = "delay", .space = BUS_PORTS, .first = CROSSING_PORT_NUMBER, .count = 1 },
+	{ 0 },
+};
+static struct bus bus = { .ranges = ports };
+
+static struct bench_peer peers[PLACES];
 
 enum { CASES = sizeof cases / sizeof *cases };
 
@@ -73,15 +93,32 @@ static uint64_t now(void)
 	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
 }
 
-static double time_getppid(uint32_t repeats)
+static void call_getppid(uint32_t count)
+{
+	while (count--)
+		syscall(SYS_getppid);
+}
+
+static void wake_peer(uint32_t count)
+{
+	bench_peer_wake(&peers[PEER], count);
+}
+
+static void look_for_peer(uint32_t count)
+{
+	bench_peer_look(&peers[LOOKER], count);
+}
+
+/* As a guest does it: samples that are short, and of them the median. */
+static double time_here(void (*run)(uint32_t count), uint32_t count)
 {
 	double samples[SAMPLES];
 
+	run(count);
 	for (unsigned i = 0; i < SAMPLES; i++) {
 		uint64_t start = __rdtsc();
 
-		for (uint32_t n = 0; n < repeats; n++)
-			syscall(SYS_getppid);
+		run(count);
 		samples[i] = (double)(__rdtsc() - start);
 	}
 	return measure_spread(samples, SAMPLES).median;
@@ -89,6 +126,11 @@ static double time_getppid(uint32_t repeats)
 
 static bool measure_case(struct crossing_case *item, struct bench_guest *guests, unsigned round)
 {
+	static void (*const run[PLACES])(uint32_t count) = {
+		[HOST] = call_getppid,
+		[PEER] = wake_peer,
+		[LOOKER] = look_for_peer,
+	};
 	const struct crossing_question question = {
 		.way = item->way,
 		.samples = SAMPLES,
@@ -98,8 +140,10 @@ static bool measure_case(struct crossing_case *item, struct bench_guest *guests,
 	const double calls = item->repeats * (item->batch ? item->batch : 1.0);
 	struct crossing_answer answer;
 
-	if (item->place == HOST) {
-		item->ticks[round] = time_getppid(item->repeats) / calls;
+	if (run[item->place]) {
+		bench_peer_join(&peers[item->place]);
+		item->ticks[round] = time_here(run[item->place], item->repeats) / calls;
+		bench_peer_leave(&peers[item->place]);
 		return true;
 	}
 	if (!bench_guest_ask(&guests[item->place], &question, sizeof question, &answer, sizeof answer))
@@ -117,7 +161,32 @@ static bool has_several_processors(void)
 
 static bool is_possible(const struct crossing_case *item)
 {
-	return item->place != APART || has_several_processors();
+	return has_several_processors() || item->place == HOST || item->place == PEER ||
+	       item->place == TOGETHER;
+}
+
+/* The first processor that we may use but for one. */
+static int another_processor(int number)
+{
+	cpu_set_t set;
+	int other = 0;
+
+	sched_getaffinity(0, sizeof set, &set);
+	while (other < CPU_SETSIZE - 1 && (other == number || !CPU_ISSET((size_t)other, &set)))
+		other++;
+	return other;
+}
+
+/* Once a guest has answered, its threads are there. */
+static bool part(struct bench_guest *guest, int vcpu, int monitor)
+{
+	const struct crossing_question question = { .way = CROSSING_GATE, .samples = 1, .repeats = 1 };
+	struct crossing_answer answer;
+
+	if (!bench_guest_ask(guest, &question, sizeof question, &answer, sizeof answer))
+		return false;
+	bench_guest_part(guest, vcpu, monitor);
+	return true;
 }
 
 /* Sets *ticks_per_ns. */
@@ -138,18 +207,44 @@ static bool measure_all(struct bench_guest *guests, double *ticks_per_ns)
 	return true;
 }
 
-static int start_guests(struct bench_guest *guests)
+static int start_guest(enum place place, int processor, struct bench_guest *guests)
 {
-	struct bench_guest_config config = {
+	const struct bench_guest_config config = {
 		.image = crossing_image,
 		.image_size = crossing_image_size,
 		.memory = MEMORY,
-		.processor = -1,
+		.ports = &bus,
+		.processor = processor,
 	};
-	int status = has_several_processors() ? bench_guest_start(&config, &guests[APART]) : EXIT_SUCCESS;
 
-	config.processor = sched_getcpu();
-	return status ? status : bench_guest_start(&config, &guests[TOGETHER]);
+	return bench_guest_start(&config, &guests[place]);
+}
+
+static int start_peer(enum place place, int ours, int theirs, bool looks)
+{
+	int error = bench_peer_start(&peers[place], ours, theirs, looks);
+
+	if (error)
+		fprintf(stderr, "postern bench crossing: cannot start a process: %s\n", strerror(-error));
+	return error ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int start(struct bench_guest *guests)
+{
+	const int processor = sched_getcpu();
+	const int other = another_processor(processor);
+	int status = start_peer(PEER, processor, processor, false);
+
+	if (!status)
+		status = start_guest(TOGETHER, processor, guests);
+	if (status || !has_several_processors())
+		return status;
+	status = start_peer(LOOKER, processor, other, true);
+	if (!status)
+		status = start_guest(FREE, -1, guests);
+	if (!status)
+		status = start_guest(APART, -1, guests);
+	return status || part(&guests[APART], processor, other) ? status : EXIT_FAILURE;
 }
 
 /* ---- results ---- */
@@ -214,11 +309,13 @@ int bench_crossing(int argc, char **argv)
 		fprintf(stderr, "postern bench crossing: takes no argument but --json\n");
 		return EXIT_USAGE;
 	}
-	status = start_guests(guests);
+	status = start(guests);
 	if (!status && !measure_all(guests, &ticks_per_ns))
 		status = EXIT_FAILURE;
-	for (size_t i = 0; i < PLACES; i++)
+	for (size_t i = 0; i < PLACES; i++) {
 		bench_guest_end(&guests[i]);
+		bench_peer_end(&peers[i]);
+	}
 	if (status)
 		return status;
 	if (json)

@@ -4,6 +4,7 @@
 
 #include "vm.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -17,7 +18,7 @@
 
 /* ---- in the child ---- */
 
-static void use_processor(int number)
+static void use_processor(pid_t thread, int number)
 {
 	cpu_set_t set;
 
@@ -25,7 +26,7 @@ static void use_processor(int number)
 		return;
 	CPU_ZERO(&set);
 	CPU_SET((size_t)number, &set);
-	sched_setaffinity(0, sizeof set, &set);
+	sched_setaffinity(thread, sizeof set, &set);
 }
 
 static int run(const struct bench_guest_config *config, int console)
@@ -41,6 +42,7 @@ static int run(const struct bench_guest_config *config, int console)
 	memcpy(settings.machine.image, config->image, config->image_size);
 	settings.machine.image_size = config->image_size;
 	settings.machine.command = config->command ? config->command : "";
+	settings.machine.ports = config->ports;
 	settings.machine.input = settings.machine.output = console;
 	settings.machine.resolution = 1; /* the guest reads the processor's counter, and that does not trap */
 	return vm_run(&settings);
@@ -62,7 +64,7 @@ int bench_guest_start(const struct bench_guest_config *config, struct bench_gues
 	if (guest->pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		close(ends[0]);
-		use_processor(config->processor);
+		use_processor(0, config->processor);
 		_exit(run(config, ends[1]));
 	}
 	close(ends[1]);
@@ -98,6 +100,45 @@ bool bench_guest_ask(struct bench_guest *guest, const void *question, size_t que
 	fprintf(stderr, "postern bench: the guest gives no answer\n");
 	kill(guest->pid, SIGKILL);
 	return false;
+}
+
+/* Its first word, or "". */
+static void read_word(const char *path, char word[32])
+{
+	FILE *file = fopen(path, "re");
+
+	*word = '\0';
+	if (!file)
+		return;
+	if (fscanf(file, "%31s", word) != 1)
+		*word = '\0';
+	fclose(file);
+}
+
+void bench_guest_part(struct bench_guest *guest, int vcpu, int monitor)
+{
+	char path[64];
+	char word[32];
+	DIR *threads;
+
+	snprintf(path, sizeof path, "/proc/%d/task", (int)guest->pid);
+	threads = opendir(path);
+	if (!threads)
+		return;
+	for (struct dirent *entry; (entry = readdir(threads)) != NULL;) {
+		const pid_t thread = (pid_t)strtol(entry->d_name, NULL, 10);
+
+		snprintf(path, sizeof path, "/proc/%d/task/%d/comm", (int)guest->pid, (int)thread);
+		read_word(path, word);
+		if (!strcmp(word, "vcpu0"))
+			use_processor(thread, monitor);
+		/* What a monitor has of children is its guest's process, whose first thread is vCPU 0. */
+		snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)guest->pid, (int)thread);
+		read_word(path, word);
+		if (*word)
+			use_processor((pid_t)strtol(word, NULL, 10), vcpu);
+	}
+	closedir(threads);
 }
 
 void bench_guest_end(struct bench_guest *guest)

@@ -16,6 +16,7 @@ struct bench_guest_config {
 	size_t image_size;
 	uint64_t memory;     /* bytes */
 	const char *command; /* the guest's command line */
+	struct bus *ports;   /* that the guest may touch; NULL: none */
 	int processor;       /* the only one that the VM may use; -1: all that we may */
 };
 
@@ -30,6 +31,12 @@ int bench_guest_start(const struct bench_guest_config *config, struct bench_gues
 /* Sends the guest a question and waits for its answer. Returns false, after a message, if it does not give one. */
 bool bench_guest_ask(struct bench_guest *guest, const void *question, size_t question_size, void *answer,
 		     size_t answer_size);
+
+/*
+ * Puts the vCPU of a guest that has given an answer and the monitor's thread that serves it on processors of their own.
+ * They would find there by themselves, but not on a machine where something else runs at the time.
+ */
+void bench_guest_part(struct bench_guest *guest, int vcpu, int monitor);
 
 /* Lets it end, as guests do that find nothing more to read. One that is all zero is left alone. */
 void bench_guest_end(struct bench_guest *guest);

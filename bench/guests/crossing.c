@@ -13,7 +13,7 @@ POSTERN_GUEST_NOTE(POSTERN_NEED(CONSOLE, CONSOLE_WRITE, CONSOLE_READ),
 		   POSTERN_NEED(RING, RING_SETUP, RING_ENTER, RING_CLOSE),
 		   POSTERN_NEED(VCPU, VCPU_CALLBACKS));
 
-enum { RING_ORDER = 10, KERNEL_STACK = 16384, AT_ONCE = 64, PORT = 0x80 };
+enum { RING_ORDER = 10, KERNEL_STACK = 16384, AT_ONCE = 64 };
 
 /* Where the program is; see `mapper` in struct boot_info of the contract. */
 #define PROGRAM_AT UINT64_C(0x10000000)
@@ -128,7 +128,7 @@ static void cross_ring(const struct crossing_question *question)
 static void cross_port(const struct crossing_question *question)
 {
 	for (uint32_t i = 0; i < question->repeats; i++)
-		__asm__ volatile("outb %b0, %w1" : : "a"(i), "Nd"(PORT));
+		__asm__ volatile("outb %b0, %w1" : : "a"(i), "Nd"((uint16_t)CROSSING_PORT_NUMBER));
 }
 
 /* ---- answering ---- */

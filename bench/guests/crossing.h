@@ -18,7 +18,7 @@ enum crossing_way {
 	CROSSING_WAYS
 };
 
-enum { CROSSING_MOST_SAMPLES = 64, CROSSING_MOST_BATCH = 1024 };
+enum { CROSSING_MOST_SAMPLES = 64, CROSSING_MOST_BATCH = 1024, CROSSING_PORT_NUMBER = 0x80 };
 
 struct crossing_question {
 	uint32_t way;

@@ -50,6 +50,7 @@ struct machine {
 	struct board board;     /* for such guests only */
 	_Atomic uint32_t wakes; /* a futex: a vCPU that executed HLT is to look around; by whoever wakes it */
 	machine_server *const *serve; /* by kind of exit */
+	struct bus *ports;            /* see machine_config */
 	struct poller poller;
 	unsigned vcpu_count;
 	struct machine_vcpu vcpus[ENGINE_MAX_VCPUS];

@@ -212,6 +212,7 @@ static struct machine *allocate(const struct machine_config *config)
 	machine->timeout = config->timeout;
 	machine->resolution = config->resolution ? config->resolution : SERVICES_RESOLUTION;
 	machine->jail = config->jail;
+	machine->ports = config->ports;
 	machine->serve = config->unmodified ? machine_emulate : machine_serve;
 	machine->memory.fd = -1;
 	machine->signals = -1;

@@ -48,6 +48,8 @@ struct machine_config {
 	int error;
 	const struct service_mount *mounts; /* the host's files; descriptors stay the caller's */
 	unsigned mount_count;               /* at most SERVICE_MOUNTS_MAX */
+	/* Ports of a guest that is built for Postern, which the caller keeps. NULL: to touch one is a crash. */
+	struct bus *ports;
 	gate_trace_hook *trace;             /* NULL: none */
 	void *trace_context;
 };

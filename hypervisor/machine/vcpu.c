@@ -66,6 +66,15 @@ void machine_serve_cpuid(struct machine_vcpu *vcpu, struct engine_exit *exit)
 		exit->cpuid.ecx |= UINT32_C(1) << 31;
 }
 
+static void serve_port(struct machine_vcpu *vcpu, struct engine_exit *exit)
+{
+	if (vcpu->machine->ports)
+		exit->port.value = (uint32_t)bus_access(vcpu->machine->ports, BUS_PORTS, exit->port.port,
+							exit->port.bytes, exit->port.write, exit->port.value);
+	else
+		machine_serve_crash(vcpu, exit);
+}
+
 static void serve_exception(struct machine_vcpu *vcpu, struct engine_exit *exit)
 {
 	if (vcpu->machine->engine->deliver(vcpu->engine))
@@ -82,7 +91,7 @@ void machine_serve_interrupted(struct machine_vcpu *vcpu, struct engine_exit *ex
 /* clang-format off */
 machine_server *const machine_serve[ENGINE_EXITS] = {
 	[ENGINE_EXIT_HYPERCALL] = serve_hypercall,
-	[ENGINE_EXIT_PORT] = machine_serve_crash,
+	[ENGINE_EXIT_PORT] = serve_port,
 	[ENGINE_EXIT_MMIO] = machine_serve_crash,
 	[ENGINE_EXIT_HALT] = machine_serve_crash,
 	[ENGINE_EXIT_CPUID] = machine_serve_cpuid,

@@ -173,7 +173,14 @@ ring3_hand_over:
 	testl $RING3_HOST_WAITS, %r11d
 	jz 1f
 	call ring3_wake_host
-1:	jmp ring3_sleep
+1:	movl RING3_AREA_SPIN(%rcx), %r11d
+2:	testl $RING3_TURN_HOST, (%rcx)
+	jz 3f
+	pause
+	subl $1, %r11d
+	ja 2b
+	jmp ring3_sleep
+3:	ret
 
 /* long ring3_syscall(number, six arguments): for setting up, before the filter is there. */
 	.globl ring3_syscall

@@ -49,8 +49,7 @@ uint32_t pair_looks(void)
 void pair_init(struct pair *pair, uint32_t looks, pid_t guest_thread)
 {
 	*pair = (struct pair){
-		.host = spin_new(looks),
-		.guest = spin_new(looks),
+		.spin = spin_new(looks),
 		.guest_thread = guest_thread,
 	};
 }
@@ -88,7 +87,7 @@ void pair_release(struct pair *pair)
 	sched_setaffinity(pair->guest_thread, sizeof pair->guest_set, &pair->guest_set);
 }
 
-/* Another wait that ended asleep. */
+/* Another turn that ended asleep. */
 static bool slept(struct pair *pair)
 {
 	if (is_confined(pair))
@@ -104,26 +103,11 @@ static bool slept(struct pair *pair)
 
 bool pair_waited(struct pair *pair, bool answered)
 {
-	if (!pair->host.most)
+	if (!pair->spin.most)
 		return false;
 	if (!pair->host_thread)
 		pair->host_thread = gettid();
-	if (spin_learn(&pair->host, answered)) {
-		/* Both sides look again, and that needs two cores. */
-		spin_restart(&pair->guest);
+	if (spin_learn(&pair->spin, answered && !pair->guest_slept))
 		pair_release(pair);
-		return false;
-	}
-	if (!answered && !pair->host.budget)
-		return slept(pair);
-	return false;
-}
-
-uint32_t pair_advice(struct pair *pair, bool answered)
-{
-	/* Who looks on the peer's core keeps it from answering. */
-	if (is_confined(pair))
-		return 0;
-	spin_learn(&pair->guest, answered);
-	return pair->guest.budget;
+	return !pair->spin.budget && slept(pair);
 }

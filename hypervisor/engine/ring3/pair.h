@@ -25,13 +25,13 @@
 enum { PAIR_MILLISECONDS = 20 }; /* how long they stay confined */
 
 struct pair {
-	struct spin host;   /* how long the monitor looks for the guest's turn to end */
-	struct spin guest;  /* the other way round, as the monitor advises the guest */
+	struct spin spin;   /* how long each side looks for the other: both or none, see pair_waited() */
 	pid_t host_thread;  /* 0: not known yet */
 	pid_t guest_thread; /* of the guest process */
 	/* Set by the monitor's thread, cleared by whoever lets them go; the exchange decides who does. */
 	_Atomic bool confined;
-	bool was_confined; /* the rest is for the monitor's thread alone: what it has seen of it */
+	bool was_confined; /* the rest is for the monitor's thread alone: what it has seen of that */
+	bool guest_slept;  /* when it was last handed over to */
 	unsigned sleeps;   /* since they were let go */
 	cpu_set_t host_set, guest_set; /* where they may run otherwise; written before confined is set */
 };
@@ -43,13 +43,12 @@ void pair_init(struct pair *pair, uint32_t looks, pid_t guest_thread);
 uint32_t pair_looks(void);
 
 /*
- * Takes note of a wait of the monitor's, by its thread: whether the guest's turn ended while it looked. Returns true
- * when that has confined both, so that they have to be let go after PAIR_MILLISECONDS.
+ * Takes note of a turn, by the monitor's thread: guest_slept says how it began, when the mailbox was handed over, `answered` whether the
+ * guest's turn then ended while the monitor looked. If one side sleeps, the other one's looking saves little, since the
+ * sleeper has to be woken on another core each time; so both look, or none. Returns true when that has confined both,
+ * so that they have to be let go after PAIR_MILLISECONDS.
  */
 bool pair_waited(struct pair *pair, bool answered);
-
-/* How often the guest is to look; `answered`: whether it got its answer while it did. */
-uint32_t pair_advice(struct pair *pair, bool answered);
 
 /* Lets both run where they want, if they are confined. By any thread. */
 void pair_release(struct pair *pair);

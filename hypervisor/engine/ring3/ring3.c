@@ -100,16 +100,15 @@ static void wake(struct engine_vcpu *vcpu)
 static void hand_over(struct engine_vcpu *vcpu)
 {
 	uint32_t *turn = &vcpu->area->mailbox.turn;
-	bool sleeps = __atomic_exchange_n(turn, 0, __ATOMIC_SEQ_CST) & RING3_GUEST_WAITS;
-	uint32_t advice;
+	const uint32_t looks = vcpu->pair.spin.budget;
 
-	if (sleeps)
-		futex(turn, FUTEX_WAKE, 1);
-	advice = pair_advice(&vcpu->pair, !sleeps);
-	if (advice != vcpu->advised) {
-		vcpu->advised = advice;
-		memory_store_u32(&vcpu->area->spin, advice);
+	if (looks != vcpu->advised) {
+		vcpu->advised = looks;
+		memory_store_u32(&vcpu->area->spin, looks);
 	}
+	vcpu->pair.guest_slept = __atomic_exchange_n(turn, 0, __ATOMIC_SEQ_CST) & RING3_GUEST_WAITS;
+	if (vcpu->pair.guest_slept)
+		futex(turn, FUTEX_WAKE, 1);
 }
 
 static bool is_gone(struct engine_vcpu *vcpu)
@@ -166,7 +165,7 @@ static bool wait_for_turn(struct engine_vcpu *vcpu)
 	uint32_t *turn = &vcpu->area->mailbox.turn;
 	uint64_t until = 0;
 
-	for (uint32_t i = 0; i < vcpu->pair.host.budget; i++) {
+	for (uint32_t i = spin_looks(&vcpu->pair.spin); i > 0; i--) {
 		if (has_turn(vcpu)) {
 			pair_waited(&vcpu->pair, true);
 			return true;
