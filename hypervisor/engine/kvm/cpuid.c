@@ -53,14 +53,17 @@ static int read_supported(struct engine_vm *vm, unsigned extra)
 	return -E2BIG;
 }
 
-/* KVM's own leaves go, and the caller's take the place of those of the same number. */
+/*
+ * The caller's leaves take the place of those of the same number. KVM's own go, unless the guest knows nothing of us:
+ * it may well know of KVM, whose clock is then the best that it has.
+ */
 static void remove_replaced(struct kvm_cpuid2 *cpuid, const struct engine_config *config)
 {
 	unsigned kept = 0;
 
 	for (unsigned i = 0; i < cpuid->nent; i++) {
 		const struct kvm_cpuid_entry2 *entry = &cpuid->entries[i];
-		bool goes = is_hypervisors(entry->function);
+		bool goes = is_hypervisors(entry->function) && config->start == ENGINE_START_PARAVIRTUAL;
 
 		for (unsigned j = 0; j < config->cpuid_count; j++)
 			goes |= config->cpuid[j].leaf == entry->function &&
