@@ -1,7 +1,8 @@
 #!/bin/sh
 # run.sh BUILD SECONDS - runs every fuzzer in BUILD for SECONDS, side by side, and tells how far they
-# came: executions, calls whose handler was reached, and lines of hypervisor/gate. Fails if one of them
-# found something, or did nothing. What they learn stays in BUILD/fuzz/corpus for the next time.
+# came: executions, calls whose handler was reached, and lines of hypervisor/gate; and how many programs of
+# system calls keep has run (calls.sh). Fails if one of them found something, or did nothing. What they learn
+# stays in BUILD/fuzz/corpus for the next time.
 set -eu
 
 [ $# -eq 2 ] || { echo "usage: fuzz/run.sh BUILD SECONDS" >&2; exit 2; }
@@ -76,6 +77,8 @@ run gatec_fuzz -max_len=8192 -dict="$source/fuzz/contract.dict" "$work/seeds/gat
 run image_fuzz -max_len=4096 & image=$!
 run kernel_fuzz -max_len=4096 & kernel=$!
 run device_fuzz -max_len=4096 & device=$!
+# Other programs each time.
+"$source/fuzz/calls.sh" "$1/cli/postern" "$work/calls" "$seconds" "$(date +%s)" >"$work/calls.log" 2>&1 & calls=$!
 for fuzzer in "gate_fuzz $gate" "gate_fuzz_grown $grown" "gatec_fuzz $gatec" "image_fuzz $image" \
 	"kernel_fuzz $kernel" "device_fuzz $device"; do
 	wait "${fuzzer#* }" || {
@@ -85,8 +88,10 @@ for fuzzer in "gate_fuzz $gate" "gate_fuzz_grown $grown" "gatec_fuzz $gatec" "im
 		failed=1
 	}
 done
+wait "$calls" || failed=1
 for name in $fuzzers; do
 	report "$name"
 done
+cat "$work/calls.log"
 report_lines || failed=1
 exit "$failed"
