@@ -53,6 +53,13 @@ static void put(uint8_t *table, size_t at, uint64_t value, size_t bytes)
 	memcpy(table + at, &value, bytes);
 }
 
+/* Without the NUL: names there have a fixed length. */
+static void put_text(uint8_t *table, size_t at, const char *text)
+{
+	while (*text)
+		table[at++] = (uint8_t)*text++;
+}
+
 /* Sets the byte that makes the sum of all zero. */
 static void put_checksum(uint8_t *table, size_t at, size_t size)
 {
@@ -65,13 +72,13 @@ static void put_checksum(uint8_t *table, size_t at, size_t size)
 
 static void begin(uint8_t *table, const char *signature, uint8_t revision, size_t size)
 {
-	memcpy(table, signature, 4);
+	put_text(table, 0, signature);
 	put(table, LENGTH_AT, size, 4);
 	table[REVISION_AT] = revision;
-	memcpy(table + 10, "PSTERN", 6);
-	memcpy(table + 16, "POSTERN ", 8);
+	put_text(table, 10, "PSTERN");
+	put_text(table, 16, "POSTERN ");
 	put(table, 24, 1, 4);
-	memcpy(table + 28, "PSTN", 4);
+	put_text(table, 28, "PSTN");
 	put(table, 32, 1, 4);
 }
 
@@ -106,7 +113,7 @@ static void write_dsdt(uint8_t *tables)
 /* ---- the fixed hardware ---- */
 
 /* A register in I/O space, as a generic address structure. */
-static void put_port(uint8_t *table, size_t at, uint64_t port, unsigned bytes)
+static void put_port(uint8_t *table, size_t at, uint64_t port, uint64_t bytes)
 {
 	put(table, at, 1, 1);
 	put(table, at + 1, bytes * 8, 1);
@@ -149,7 +156,7 @@ static void write_fadt(uint8_t *tables)
 	put(fadt, 132, PC_ACPI + FACS, 8);
 	put(fadt, 140, PC_ACPI + DSDT, 8);
 	put_port(fadt, 148, CONTROL_PM1_EVENT, 2);
-	put(fadt, 149, CONTROL_PM1_EVENT_BYTES * 8, 1);
+	put(fadt, 149, UINT64_C(8) * CONTROL_PM1_EVENT_BYTES, 1);
 	put_port(fadt, 172, CONTROL_PM1_CONTROL, CONTROL_PM1_CONTROL_BYTES);
 	end(fadt, FADT_SIZE);
 }
@@ -159,7 +166,7 @@ static void write_facs(uint8_t *tables)
 {
 	uint8_t *facs = tables + FACS;
 
-	memcpy(facs, "FACS", 4);
+	put_text(facs, 0, "FACS");
 	put(facs, LENGTH_AT, FACS_SIZE, 4);
 	put(facs, 32, 2, 1); /* version */
 }
@@ -213,8 +220,8 @@ static void write_roots(uint8_t *tables)
 	put(xsdt, HEADER + 8, PC_ACPI + MADT, 8);
 	end(xsdt, HEADER + 16);
 
-	memcpy(rsdp, "RSD PTR ", 8);
-	memcpy(rsdp + 9, "PSTERN", 6);
+	put_text(rsdp, 0, "RSD PTR ");
+	put_text(rsdp, 9, "PSTERN");
 	rsdp[15] = 2; /* revision */
 	put(rsdp, 20, RSDP_SIZE, 4);
 	put(rsdp, 24, PC_ACPI + XSDT, 8);

@@ -53,12 +53,14 @@ static int check_sizes(const struct image *image, const struct setup_header *hea
 {
 	const uint64_t sectors = header->setup_sects ? header->setup_sects : DEFAULT_SECTORS;
 	const uint64_t said = (uint64_t)header->syssize * PARAGRAPH;
+	uint64_t end;
 	const uint64_t payload_end = (uint64_t)header->payload_offset + header->payload_length;
 
 	result->setup_size = (sectors + 1) * SECTOR;
-	if (result->setup_size + said > image->file_size)
+	end = result->setup_size + said;
+	if (end > image->file_size)
 		return message_say(message, -ENOEXEC, "cut short: %zu bytes, where its header speaks of %llu",
-				   image->file_size, (unsigned long long)(result->setup_size + said));
+				   image->file_size, (unsigned long long)end);
 	result->loaded_size = image->file_size - result->setup_size;
 	if (said <= ENTRY_64 || payload_end > said)
 		return message_say(message, -ENOEXEC, "its header contradicts itself on where the kernel is");

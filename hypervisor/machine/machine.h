@@ -50,7 +50,7 @@ struct machine_config {
 	unsigned mount_count;               /* at most SERVICE_MOUNTS_MAX */
 	/* Ports of a guest that is built for Postern, which the caller keeps. NULL: to touch one is a crash. */
 	struct bus *ports;
-	gate_trace_hook *trace;             /* NULL: none */
+	gate_trace_hook *trace; /* NULL: none */
 	void *trace_context;
 };
 
