@@ -111,33 +111,61 @@ const char *host_read(const char *path)
 
 /* ---- the guest ---- */
 
+static _Thread_local unsigned vcpu;
+
+void be_vcpu(unsigned number)
+{
+	vcpu = number;
+}
+
+/* Each vCPU has its own. */
+static uint64_t struct_at(void)
+{
+	return STRUCT_AT + vcpu * 0x100;
+}
+
+static uint64_t path_at(void)
+{
+	return PATH_AT + vcpu * 0x2000;
+}
+
+static uint64_t segments_at(void)
+{
+	return SEGMENTS_AT + vcpu * 0x1000;
+}
+
+static uint64_t data_at(void)
+{
+	return DATA_AT + vcpu * DATA_SIZE;
+}
+
 static int64_t call(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4)
 {
 	const uint64_t args[6] = { a0, a1, a2, a3, a4 };
 
-	return gate_call(world.gate, gate_vcpu(world.gate, 0), number, args);
+	return gate_call(world.gate, gate_vcpu(world.gate, vcpu), number, args);
 }
 
 uint64_t put_string(const char *text)
 {
-	memcpy(world_at(&world, PATH_AT), text, strlen(text));
-	return PATH_AT;
+	memcpy(world_at(&world, path_at()), text, strlen(text));
+	return path_at();
 }
 
 int64_t file_root(unsigned mount)
 {
-	struct postern_file_mount *info = world_at(&world, STRUCT_AT);
+	struct postern_file_mount *info = world_at(&world, struct_at());
 
 	*info = (struct postern_file_mount){ .size = sizeof *info };
-	return call(POSTERN_CALL_FILE_ROOT, mount, STRUCT_AT, 0, 0, 0);
+	return call(POSTERN_CALL_FILE_ROOT, mount, struct_at(), 0, 0, 0);
 }
 
 int64_t file_open(postern_handle_t dir, const char *path, uint32_t flags, uint32_t mode)
 {
-	struct postern_file_open *how = world_at(&world, STRUCT_AT);
+	struct postern_file_open *how = world_at(&world, struct_at());
 
 	*how = (struct postern_file_open){ .size = sizeof *how, .flags = flags, .mode = mode };
-	return call(POSTERN_CALL_FILE_OPEN, dir, put_string(path), strlen(path), STRUCT_AT, 0);
+	return call(POSTERN_CALL_FILE_OPEN, dir, put_string(path), strlen(path), struct_at(), 0);
 }
 
 int64_t file_close(postern_handle_t file)
@@ -147,11 +175,11 @@ int64_t file_close(postern_handle_t file)
 
 int64_t file_look(postern_handle_t dir, const char *path, uint32_t flags, struct postern_file_info *info)
 {
-	struct postern_file_info *there = world_at(&world, STRUCT_AT);
+	struct postern_file_info *there = world_at(&world, struct_at());
 	int64_t result;
 
 	*there = (struct postern_file_info){ .size = sizeof *there };
-	result = call(POSTERN_CALL_FILE_LOOK, dir, put_string(path), strlen(path), flags, STRUCT_AT);
+	result = call(POSTERN_CALL_FILE_LOOK, dir, put_string(path), strlen(path), flags, struct_at());
 	if (info)
 		*info = *there;
 	return result;
@@ -159,11 +187,11 @@ int64_t file_look(postern_handle_t dir, const char *path, uint32_t flags, struct
 
 int64_t file_info(postern_handle_t file, struct postern_file_info *info)
 {
-	struct postern_file_info *there = world_at(&world, STRUCT_AT);
+	struct postern_file_info *there = world_at(&world, struct_at());
 	int64_t result;
 
 	*there = (struct postern_file_info){ .size = sizeof *there };
-	result = call(POSTERN_CALL_FILE_INFO, file, STRUCT_AT, 0, 0, 0);
+	result = call(POSTERN_CALL_FILE_INFO, file, struct_at(), 0, 0, 0);
 	if (info)
 		*info = *there;
 	return result;
@@ -171,51 +199,51 @@ int64_t file_info(postern_handle_t file, struct postern_file_info *info)
 
 int64_t file_target(postern_handle_t dir, const char *path, char *text, size_t size)
 {
-	int64_t result = call(POSTERN_CALL_FILE_TARGET, dir, put_string(path), strlen(path), DATA_AT, size);
+	int64_t result = call(POSTERN_CALL_FILE_TARGET, dir, put_string(path), strlen(path), data_at(), size);
 
-	memcpy(text, world_at(&world, DATA_AT), size);
+	memcpy(text, world_at(&world, data_at()), size);
 	return result;
 }
 
 int64_t file_read(postern_handle_t file, uint64_t offset, void *to, size_t size)
 {
-	struct postern_segment *segment = world_at(&world, SEGMENTS_AT);
+	struct postern_segment *segment = world_at(&world, segments_at());
 	int64_t result;
 
-	*segment = (struct postern_segment){ DATA_AT, size };
-	result = call(POSTERN_CALL_FILE_READ, file, offset, SEGMENTS_AT, 1, 0);
-	memcpy(to, world_at(&world, DATA_AT), size);
+	*segment = (struct postern_segment){ data_at(), size };
+	result = call(POSTERN_CALL_FILE_READ, file, offset, segments_at(), 1, 0);
+	memcpy(to, world_at(&world, data_at()), size);
 	return result;
 }
 
 int64_t file_list(postern_handle_t dir, uint64_t cookie, size_t size)
 {
-	memset(world_at(&world, DATA_AT), 0xa5, size);
-	return call(POSTERN_CALL_FILE_LIST, dir, cookie, DATA_AT, size, 0);
+	memset(world_at(&world, data_at()), 0xa5, size);
+	return call(POSTERN_CALL_FILE_LIST, dir, cookie, data_at(), size, 0);
 }
 
 int64_t file_write(postern_handle_t file, uint64_t offset, const void *from, size_t size)
 {
-	struct postern_segment *segment = world_at(&world, SEGMENTS_AT);
+	struct postern_segment *segment = world_at(&world, segments_at());
 
-	*segment = (struct postern_segment){ DATA_AT, size };
-	memcpy(world_at(&world, DATA_AT), from, size);
-	return call(POSTERN_CALL_FILE_WRITE, file, offset, SEGMENTS_AT, 1, 0);
+	*segment = (struct postern_segment){ data_at(), size };
+	memcpy(world_at(&world, data_at()), from, size);
+	return call(POSTERN_CALL_FILE_WRITE, file, offset, segments_at(), 1, 0);
 }
 
 int64_t file_make(postern_handle_t dir, const char *path, uint32_t kind, uint32_t mode)
 {
-	struct postern_file_make *how = world_at(&world, STRUCT_AT);
+	struct postern_file_make *how = world_at(&world, struct_at());
 
 	*how = (struct postern_file_make){ .size = sizeof *how, .kind = kind, .mode = mode };
-	return call(POSTERN_CALL_FILE_MAKE, dir, put_string(path), strlen(path), STRUCT_AT, 0);
+	return call(POSTERN_CALL_FILE_MAKE, dir, put_string(path), strlen(path), struct_at(), 0);
 }
 
 /* A second string, behind the first. */
 static uint64_t put_second(const char *text)
 {
-	memcpy(world_at(&world, PATH_AT + 0x1000), text, strlen(text));
-	return PATH_AT + 0x1000;
+	memcpy(world_at(&world, path_at() + 0x1000), text, strlen(text));
+	return path_at() + 0x1000;
 }
 
 int64_t file_symlink(postern_handle_t dir, const char *path, const char *target)
@@ -226,20 +254,20 @@ int64_t file_symlink(postern_handle_t dir, const char *path, const char *target)
 
 int64_t file_link(postern_handle_t from, const char *old_path, postern_handle_t to, const char *new_path)
 {
-	struct postern_file_link *how = world_at(&world, STRUCT_AT);
+	struct postern_file_link *how = world_at(&world, struct_at());
 
 	*how = (struct postern_file_link){ .size = sizeof *how, .from = from, .to = to };
-	return call(POSTERN_CALL_FILE_LINK, STRUCT_AT, put_string(old_path), strlen(old_path),
+	return call(POSTERN_CALL_FILE_LINK, struct_at(), put_string(old_path), strlen(old_path),
 		    put_second(new_path), strlen(new_path));
 }
 
 int64_t file_rename(postern_handle_t from, const char *old_path, postern_handle_t to, const char *new_path,
 		    uint32_t flags)
 {
-	struct postern_file_rename *how = world_at(&world, STRUCT_AT);
+	struct postern_file_rename *how = world_at(&world, struct_at());
 
 	*how = (struct postern_file_rename){ .size = sizeof *how, .flags = flags, .from = from, .to = to };
-	return call(POSTERN_CALL_FILE_RENAME, STRUCT_AT, put_string(old_path), strlen(old_path),
+	return call(POSTERN_CALL_FILE_RENAME, struct_at(), put_string(old_path), strlen(old_path),
 		    put_second(new_path), strlen(new_path));
 }
 
@@ -260,11 +288,11 @@ int64_t file_sync(postern_handle_t file, uint32_t flags)
 
 int64_t file_change(postern_handle_t file, const struct postern_file_change *how)
 {
-	struct postern_file_change *there = world_at(&world, STRUCT_AT);
+	struct postern_file_change *there = world_at(&world, struct_at());
 
 	*there = *how;
 	there->size = sizeof *there;
-	return call(POSTERN_CALL_FILE_CHANGE, file, STRUCT_AT, 0, 0, 0);
+	return call(POSTERN_CALL_FILE_CHANGE, file, struct_at(), 0, 0, 0);
 }
 
 postern_handle_t open_fine(postern_handle_t dir, const char *path, uint32_t flags)
@@ -278,5 +306,5 @@ postern_handle_t open_fine(postern_handle_t dir, const char *path, uint32_t flag
 
 const struct postern_file_entry *listed(void)
 {
-	return world_at(&world, DATA_AT);
+	return world_at(&world, data_at());
 }

@@ -12,8 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Where calls have their strings and data, for each vCPU apart. */
-enum { PATH_AT = 0x20000, DATA_AT = 0x40000, DATA_SIZE = 0x20000, SEGMENTS_AT = 0x80000 };
+/* Where calls have their strings and data; vCPUs have theirs DATA_SIZE apart. vCPU 0, if it is alone, has more. */
+enum { PATH_AT = 0x20000, DATA_AT = 0x40000, DATA_SIZE = 0x8000, SEGMENTS_AT = 0x80000 };
 
 /* A directory of the host with two mounts in it, `shared` and `locked`, which is read-only; and beside them `outside`. */
 struct tree {
@@ -42,7 +42,8 @@ bool host_exists(const char *path);
 /* The contents of a file, static. */
 const char *host_read(const char *path);
 
-/* Calls of vCPU 0. Strings are put into guest memory. */
+/* Calls of the vCPU that the thread is: 0, if it has not said another. Strings are put into guest memory. */
+void be_vcpu(unsigned number);
 uint64_t put_string(const char *text);
 int64_t file_root(unsigned mount);
 int64_t file_open(postern_handle_t dir, const char *path, uint32_t flags, uint32_t mode);
