@@ -187,17 +187,16 @@ int jail_files(const struct jail_tree *trees, size_t count, char *reason, size_t
 
 /* ---- limits ---- */
 
-/* Never above what it is; limits that are lower already stay. */
-static int lower(int resource, rlim_t most)
+/* As high as the user may have it, but not higher than `most`; for good. */
+static int set_limit(int resource, rlim_t most)
 {
 	struct rlimit limit;
 
 	if (getrlimit((__rlimit_resource_t)resource, &limit))
 		return -errno;
-	if (limit.rlim_cur > most)
-		limit.rlim_cur = most;
 	if (limit.rlim_max > most)
 		limit.rlim_max = most;
+	limit.rlim_cur = limit.rlim_max;
 	return setrlimit((__rlimit_resource_t)resource, &limit) ? -errno : 0;
 }
 
@@ -258,10 +257,10 @@ static int filter_calls(enum jail_access files)
 
 int jail_close(enum jail_access files, char *reason, size_t size)
 {
-	int error = lower(RLIMIT_CORE, 0);
+	int error = set_limit(RLIMIT_CORE, 0);
 
 	if (!error)
-		error = lower(RLIMIT_NOFILE, MOST_DESCRIPTORS);
+		error = set_limit(RLIMIT_NOFILE, MOST_DESCRIPTORS);
 	if (error)
 		return fail(reason, size, "limits", error);
 	error = filter_calls(files);

@@ -4,16 +4,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -176,6 +180,162 @@ static void test_files_are_out_of_reach(void **state)
 	assert_int_equal(WEXITSTATUS(status), FINE);
 }
 
+/* ---- a guest's files ---- */
+
+/* A directory with a file in it, and another beside it, which is not for the guest. */
+static char shared[64];
+static char beside[64];
+static bool has_landlock; /* which cannot be asked in the jail */
+
+static void make_directories(void)
+{
+	has_landlock = jail_landlock_version();
+	strcpy(shared, "/tmp/postern-jail-XXXXXX");
+	strcpy(beside, "/tmp/postern-jail-XXXXXX");
+	assert_non_null(mkdtemp(shared));
+	assert_non_null(mkdtemp(beside));
+	for (int i = 0; i < 2; i++) {
+		char path[80];
+		int fd;
+
+		snprintf(path, sizeof path, "%s/file", i ? beside : shared);
+		fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+		assert_true(fd >= 0);
+		close(fd);
+	}
+}
+
+static void remove_directories(void)
+{
+	static const char *const names[] = { "file", "new", "dir", "" };
+
+	for (size_t i = 0; i < 2 * sizeof names / sizeof *names; i++) {
+		char path[80];
+
+		snprintf(path, sizeof path, "%s/%s", i % 2 ? beside : shared, names[i / 2]);
+		remove(path);
+	}
+}
+
+/* Enters the jail of a guest that was given `shared`. Returns a descriptor of it. */
+static int enter_with_files(bool read_only)
+{
+	const int fd = open(shared, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	const struct jail_tree tree = { fd, read_only };
+	char reason[256];
+
+	if (fd < 0 || jail_files(&tree, 1, reason, sizeof reason) ||
+	    jail_close(read_only ? JAIL_READ_FILES : JAIL_WRITE_FILES, reason, sizeof reason))
+		_exit(NO_JAIL);
+	return fd;
+}
+
+/* Returns a descriptor, or a negative errno. */
+static int open_at(int dir, const char *path, uint64_t flags)
+{
+	const struct open_how how = { .flags = flags | O_CLOEXEC, .mode = flags & O_CREAT ? 0600 : 0 };
+	long fd = syscall(SYS_openat2, dir, path, &how, sizeof how);
+
+	return fd < 0 ? -errno : (int)fd;
+}
+
+static int read_what_is_shared(void)
+{
+	const int dir = enter_with_files(true);
+	char path[80];
+
+	if (open_at(dir, "file", O_RDONLY) < 0 || open_at(dir, ".", O_RDONLY | O_DIRECTORY) < 0)
+		return 1;
+	snprintf(path, sizeof path, "%s/file", beside);
+	if (has_landlock && open_at(dir, path, O_RDONLY) != -EACCES)
+		return 2;
+	if (has_landlock &&
+	    (open_at(dir, "file", O_WRONLY) != -EACCES || open_at(dir, "new", O_RDWR | O_CREAT) != -EACCES))
+		return 3;
+	return FINE;
+}
+
+static int change_what_is_shared(void)
+{
+	const int dir = enter_with_files(false);
+	char path[80];
+
+	if (open_at(dir, "file", O_RDWR) < 0 || open_at(dir, "new", O_RDWR | O_CREAT) < 0)
+		return 1;
+	if (mkdirat(dir, "dir", 0700) || unlinkat(dir, "dir", AT_REMOVEDIR))
+		return 2;
+	snprintf(path, sizeof path, "%s/new", beside);
+	if (has_landlock && open_at(dir, path, O_RDWR | O_CREAT) != -EACCES)
+		return 3;
+	snprintf(path, sizeof path, "%s/file", beside);
+	if (has_landlock && unlinkat(dir, path, 0) != -1)
+		return 4;
+	return FINE;
+}
+
+static int change_what_is_read_only(void)
+{
+	return mkdirat(enter_with_files(true), "dir", 0700);
+}
+
+static int make_a_device(void)
+{
+	return mknodat(enter_with_files(false), "new", S_IFCHR | 0600, 0);
+}
+
+static int make_an_io_uring(void)
+{
+	char parameters[512] = { 0 };
+
+	enter_with_files(false);
+	return (int)syscall(SYS_io_uring_setup, 4, parameters);
+}
+
+static int look_without_files(void)
+{
+	enter_jail();
+	return open_at(AT_FDCWD, "/etc/passwd", O_RDONLY);
+}
+
+static void test_a_guests_files_stay_within_reach(void **state)
+{
+	int status;
+
+	(void)state;
+	if (jail_is_relaxed())
+		skip();
+	make_directories();
+	status = in_child(read_what_is_shared);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), FINE);
+	status = in_child(change_what_is_shared);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), FINE);
+	remove_directories();
+}
+
+static void test_no_more_than_its_files(void **state)
+{
+	static int (*const cases[])(void) = {
+		change_what_is_read_only,
+		make_a_device,
+		make_an_io_uring,
+		look_without_files,
+	};
+
+	(void)state;
+	if (jail_is_relaxed())
+		skip();
+	make_directories();
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		int status = in_child(cases[i]);
+
+		assert_true(WIFSIGNALED(status));
+		assert_int_equal(WTERMSIG(status), SIGSYS);
+	}
+	remove_directories();
+}
+
 /* ---- what is not ---- */
 
 static int live_on(void)
@@ -230,6 +390,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_is_not_allowed_kills),
 		cmocka_unit_test(test_files_are_out_of_reach),
+		cmocka_unit_test(test_a_guests_files_stay_within_reach),
+		cmocka_unit_test(test_no_more_than_its_files),
 		cmocka_unit_test(test_what_a_monitor_needs_goes_on),
 		cmocka_unit_test(test_lower_limits_stay),
 	};
