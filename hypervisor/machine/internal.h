@@ -103,7 +103,14 @@ void machine_vcpus_join(struct machine *machine);
 /* For guests that are built for Postern. */
 extern machine_server *const machine_serve[ENGINE_EXITS];
 /* Those that do for others as well. */
-machine_server machine_serve_crash, machine_serve_cpuid, machine_serve_tsc, machine_serve_interrupted;
+machine_server machine_serve_crash, machine_serve_tsc, machine_serve_interrupted;
+
+/* cpuid.c: the processor that guests see */
+
+/* The leaves in which the hypervisor says what it is. */
+enum { MACHINE_CPUID_LEAVES = 2 };
+void machine_cpuid_leaves(const struct machine *machine, struct engine_cpuid leaves[MACHINE_CPUID_LEAVES]);
+machine_server machine_serve_cpuid;
 
 /* emulate.c: guests that are not */
 

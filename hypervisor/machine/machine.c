@@ -119,6 +119,7 @@ static int load(struct machine *machine, const struct machine_config *config, ui
 static int create_engine(struct machine *machine, const struct machine_config *config,
 			 const uint64_t *vcpu_pages, struct message *message)
 {
+	struct engine_cpuid leaves[MACHINE_CPUID_LEAVES];
 	const struct engine_config engine = {
 		.memory = &machine->memory,
 		.vcpus = config->vcpus,
@@ -129,9 +130,13 @@ static int create_engine(struct machine *machine, const struct machine_config *c
 		.chipset = machine->start.start != ENGINE_START_PARAVIRTUAL,
 		.acknowledge = config->unmodified ? machine_acknowledge : NULL,
 		.owner = machine,
+		.cpuid = leaves,
+		.cpuid_count = MACHINE_CPUID_LEAVES,
 	};
-	int error = config->engine->create(&engine, &machine->vm);
+	int error;
 
+	machine_cpuid_leaves(machine, leaves);
+	error = config->engine->create(&engine, &machine->vm);
 	machine->engine = config->engine;
 	if (!error)
 		error = config->engine->set_state(config->engine->vcpu(machine->vm, 0),

@@ -4,10 +4,8 @@
 
 #include "gate/futex.h"
 
-#include <cpuid.h>
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/prctl.h>
 
 /* ---- exits ---- */
@@ -41,29 +39,6 @@ void machine_serve_tsc(struct machine_vcpu *vcpu, struct engine_exit *exit)
 	const uint64_t time = gate_monotonic(vcpu->machine->gate);
 
 	exit->tsc.value = time - time % vcpu->machine->resolution;
-}
-
-enum { LEAF_FEATURES = 1, LEAF_HYPERVISOR = 0x40000000, LEAF_HYPERVISOR_END = 0x4fffffff };
-
-/* The host's own processor, which the guest runs on, with a hypervisor of no more than a name. */
-void machine_serve_cpuid(struct machine_vcpu *vcpu, struct engine_exit *exit)
-{
-	static const char name[] = "Postern     ";
-	const uint32_t leaf = exit->cpuid.leaf;
-
-	(void)vcpu;
-	exit->cpuid.eax = exit->cpuid.ebx = exit->cpuid.ecx = exit->cpuid.edx = 0;
-	if (leaf >= LEAF_HYPERVISOR && leaf <= LEAF_HYPERVISOR_END) {
-		exit->cpuid.eax = LEAF_HYPERVISOR;
-		memcpy(&exit->cpuid.ebx, name, 4);
-		memcpy(&exit->cpuid.ecx, name + 4, 4);
-		memcpy(&exit->cpuid.edx, name + 8, 4);
-		return;
-	}
-	__cpuid_count(leaf, exit->cpuid.subleaf, exit->cpuid.eax, exit->cpuid.ebx, exit->cpuid.ecx,
-		      exit->cpuid.edx);
-	if (leaf == LEAF_FEATURES)
-		exit->cpuid.ecx |= UINT32_C(1) << 31;
 }
 
 static void serve_port(struct machine_vcpu *vcpu, struct engine_exit *exit)

@@ -32,14 +32,25 @@ static void say(const char *instruction)
 	guest_printf("privileged: %s: %s\n", instruction, refused ? "refused" : "done");
 }
 
+/* The processor's own flag stands beside the page's then, and does not change it. */
+static bool has_tables(void)
+{
+	struct postern_abi_info info = POSTERN_INIT(abi_info);
+
+	EXPECT_RESULT(postern_abi_query(POSTERN_SECTION_VCPU, &info), 0);
+	return info.features & POSTERN_VCPU_FEATURES_TABLES;
+}
+
 static void mask_events(void)
 {
+	const bool own_flag = has_tables();
+
 	EXECUTE("sti", 0, 0, 0);
 	say("sti");
-	EXPECT(refused || guest_events_enabled());
+	EXPECT(refused || own_flag || guest_events_enabled());
 	EXECUTE("cli", 0, 0, 0);
 	say("cli");
-	EXPECT(refused || !guest_events_enabled());
+	EXPECT(refused || own_flag || !guest_events_enabled());
 }
 
 static void use_ports(void)

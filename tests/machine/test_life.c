@@ -375,7 +375,7 @@ static int read_leaves(struct engine_vcpu *vcpu, struct engine_exit *exit)
 	const unsigned runs = atomic_load(&vcpu->runs);
 	const uint32_t leaf = exit->cpuid.leaf;
 
-	if (runs == 2 && (exit->cpuid.eax != leaf || memcmp(&exit->cpuid.ebx, "Post", 4) != 0 ||
+	if (runs == 2 && (exit->cpuid.eax < leaf || memcmp(&exit->cpuid.ebx, "Post", 4) != 0 ||
 			  memcmp(&exit->cpuid.ecx, "ern ", 4) != 0))
 		return call(exit, POSTERN_CALL_VM_EXIT, 1);
 	if (runs == 3)
