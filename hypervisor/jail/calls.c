@@ -6,6 +6,7 @@
 #include "jail/calls.h"
 
 #include <asm/ioctls.h>
+#include <linux/kvm.h>
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -58,7 +59,20 @@ const struct jail_call jail_calls[] = {
 	ONLY(ioctl, 1, ALL_BITS, TCSETSW, "console.mode"),
 	ONLY(ioctl, 1, ALL_BITS, TCSETSF, "console.mode"),
 	ONLY(ioctl, 1, ALL_BITS, TIOCGWINSZ, "console.info: the terminal's size"),
-	ONLY(ioctl, 1, 0xff00, 0xae00, "the engine kvm: the requests of /dev/kvm's descriptors"),
+
+	/* the engine kvm, on descriptors of /dev/kvm; none of them makes a VM, a vCPU or a device */
+	ONLY(ioctl, 1, ALL_BITS, KVM_RUN, "runs a vCPU"),
+	ONLY(ioctl, 1, ALL_BITS, KVM_GET_SREGS, "events, exceptions, crash reports: segments, CR2"),
+	ONLY(ioctl, 1, ALL_BITS, KVM_SET_SREGS, "vcpu.start; an event that interrupts a program"),
+	ONLY(ioctl, 1, ALL_BITS, KVM_GET_VCPU_EVENTS, "an event, where an exception is on its way"),
+	ONLY(ioctl, 1, ALL_BITS, KVM_SET_VCPU_EVENTS, "the same; vcpu.start"),
+	ONLY(ioctl, 1, ALL_BITS, KVM_SET_MSRS, "vcpu.start"),
+	ONLY(ioctl, 1, ALL_BITS, KVM_SET_XSAVE, "vcpu.start"),
+	ONLY(ioctl, 1, ALL_BITS, KVM_SET_XCRS, "vcpu.start"),
+	ONLY(ioctl, 1, ALL_BITS, KVM_SET_DEBUGREGS, "vcpu.start"),
+	ONLY(ioctl, 1, ALL_BITS, KVM_IRQ_LINE, "devices of unmodified guests interrupt"),
+	ONLY(ioctl, 1, ALL_BITS, KVM_SET_USER_MEMORY_REGION, "notes of what was written, on and off: snapshots"),
+	ONLY(ioctl, 1, ALL_BITS, KVM_GET_DIRTY_LOG, "which pages were written: snapshots"),
 
 	/* a guest's files; Landlock decides which */
 	READING(openat2, "file.open, and the directories on a path"),

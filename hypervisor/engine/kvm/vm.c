@@ -12,6 +12,8 @@ enum { API_VERSION = 12 }; /* the only one there has been since Linux 2.6.22 */
 
 enum { RAM_SLOT, OWN_SLOT };
 
+enum { MSR_TSC = 0x10 };
+
 /* Where KVM puts what it needs itself in guest-physical memory, on Intel's processors: behind all RAM. */
 #define IDENTITY_MAP UINT64_C(0xfffbc000)
 #define TASK_STATE UINT64_C(0xfffbd000)
@@ -84,10 +86,36 @@ static int create_chipset(struct engine_vm *vm)
 	return error;
 }
 
+/*
+ * The guest's time-stamp counter is the host's, so that what clock.scale says of that is true of it. A KVM that cannot
+ * (before Linux 5.16) is told the time, and takes what passes until then for nothing.
+ */
+static int set_counter(struct engine_vcpu *vcpu)
+{
+	uint64_t offset = 0;
+	struct kvm_device_attr attribute = {
+		.group = KVM_VCPU_TSC_CTRL,
+		.attr = KVM_VCPU_TSC_OFFSET,
+		.addr = (uint64_t)&offset,
+	};
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry counter;
+	} msrs = { .head.nmsrs = 1, .counter.index = MSR_TSC };
+	int error = kvm_ioctl(vcpu->fd, KVM_SET_DEVICE_ATTR, &attribute);
+
+	if (!error)
+		return 0;
+	msrs.counter.data = __builtin_ia32_rdtsc();
+	error = kvm_ioctl(vcpu->fd, KVM_SET_MSRS, &msrs);
+	return error < 0 ? error : 0;
+}
+
 static int create_vcpu(struct engine_vm *vm, unsigned number, const struct engine_config *config)
 {
 	struct engine_vcpu *vcpu = &vm->vcpus[number];
 	void *run;
+	int error;
 
 	vcpu->fd = kvm_request(vm->fd, KVM_CREATE_VCPU, number);
 	if (vcpu->fd < 0)
@@ -99,7 +127,8 @@ static int create_vcpu(struct engine_vm *vm, unsigned number, const struct engin
 	vcpu->run->kvm_valid_regs = KVM_SYNC_X86_REGS;
 	if (config->vcpu_pages && vcpu->area)
 		vcpu->page = config->vcpu_pages[number];
-	return kvm_cpuid_set(vcpu);
+	error = kvm_cpuid_set(vcpu);
+	return error ? error : set_counter(vcpu);
 }
 
 static int create_vcpus(struct engine_vm *vm, const struct engine_config *config)

@@ -125,6 +125,109 @@ guest_\name:
 	hypercall 3
 	ud2
 
+/* Ports in all widths, and HLT. */
+	guest ports
+	movw $0x3f8, %dx
+	movl $0xabcdef12, %eax
+	outb %al, %dx
+	outw %ax, %dx
+	outl %eax, %dx
+	movq $-1, %rax
+	inb $0x60, %al
+	movq %rax, %rdi
+	movq $-1, %rax
+	inl %dx, %eax
+	movq %rax, %rsi
+	hypercall 1
+	hlt
+	hypercall 2
+	ud2
+
+/* 100 bytes from rdi to a port, and 10 words from there to 256 bytes behind it. */
+	guest strings
+	movq %rdi, %rsi
+	movq %rdi, %r12
+	movl $100, %ecx
+	movw $0x3f8, %dx
+	rep outsb
+	leaq 0x100(%r12), %rdi
+	movl $10, %ecx
+	rep insw
+	hypercall 1
+	ud2
+
+/* Exceptions that are not page faults. */
+	guest fault_msr
+	movl $0xbad, %ecx
+	rdmsr
+	ud2
+	guest fault_undefined
+	ud2
+	guest fault_divide
+	xorl %edx, %edx
+	xorl %ecx, %ecx
+	divl %ecx
+	ud2
+	guest fault_breakpoint
+	int3
+	ud2
+
+	guest cr3
+	movq %cr3, %rdi
+	hypercall 1
+	ud2
+
+/* Goes to the program at rdi in the address space rsi. */
+	guest enter_program
+	movq %rsi, %cr3
+	pushq $0x23
+	pushq $0x70000
+	pushq $0x202
+	pushq $0x2b
+	pushq %rdi
+	iretq
+
+/* A program: makes a system call, or spins if rdx says so. */
+	guest program
+	movl $0x12345000, %eax
+	wrgsbase %rax
+	testl %edx, %edx
+	jnz 1f
+	syscall
+1:	jmp 1b
+
+/* Of Linux's 64-bit boot protocol: tells its segments and rsi by a port. */
+	guest linux64
+	movl %cs, %eax
+	outw %ax, $0x10
+	movl %ds, %eax
+	outw %ax, $0x10
+	movl %ss, %eax
+	outw %ax, $0x10
+	movl %esi, %eax
+	outl %eax, $0x10
+	movl $0x18, %eax
+	movl %eax, %ds /* from the GDT */
+	pushfq
+	popq %rax
+	outl %eax, $0x10
+	hlt
+
+	.code32
+/* Of PVH: tells ebx by a port, and meets a device in memory. */
+	guest pvh
+	movl %ebx, %eax
+	outl %eax, $0x10
+	movl $0xd0000000, %edi
+	movl $0x11223344, (%edi)
+	movb 3(%edi), %al
+	outb %al, $0x10
+	movl $0x40000000, %eax
+	cpuid
+	outl %eax, $0x10
+	hlt
+	.code64
+
 	guest tsc
 	rdtsc
 	movl %eax, %edi
