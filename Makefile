@@ -19,6 +19,9 @@ environment_fuzz = CC=clang
 # Where the layout may not be fixed (in some containers), it runs as it is.
 FIXED_LAYOUT = $$(setarch -R true 2>/dev/null && echo setarch -R)
 
+# What `make lab` runs: whole, or quick.
+PART = whole
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
@@ -66,6 +69,10 @@ fuzz: build/fuzz/build.ninja ## Run each fuzzer for SECONDS (60)
 lint: setup-lint debug ## Check layout, headers, man pages and scripts; clang-tidy
 	scripts/lint.sh build/debug
 
+.PHONY: lab
+lab: setup-lab debug ## Run the tests of the engine kvm where a KVM works; PART=quick: some of them
+	tests/lab/run.sh build/debug $(PART)
+
 .PHONY: model
 model: setup-test ## Check the model of the ring's protocol with spin
 	tests/model/run.sh
@@ -89,10 +96,10 @@ clean: ## Remove all build directories
 
 .PHONY: setup
 setup: ## Install the Debian packages that any of these targets needs
-	scripts/setup.sh build run test lint fuzz
+	scripts/setup.sh build run test lint fuzz lab
 
 # What is there already is found out without root and without the network.
-.PHONY: setup-build setup-run setup-test setup-lint setup-fuzz
+.PHONY: setup-build setup-run setup-test setup-lint setup-fuzz setup-lab
 setup-build:
 	scripts/setup.sh build
 setup-run:
@@ -101,6 +108,8 @@ setup-test:
 	scripts/setup.sh build test
 setup-lint:
 	scripts/setup.sh build test lint
+setup-lab:
+	scripts/setup.sh build test lab
 setup-fuzz:
 	scripts/setup.sh build fuzz
 

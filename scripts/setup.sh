@@ -3,7 +3,7 @@
 # When nothing is missing, it asks nothing of the network or of root.
 set -eu
 
-usage="usage: scripts/setup.sh build|run|test|lint|fuzz..."
+usage="usage: scripts/setup.sh build|run|test|lint|fuzz|lab..."
 
 # The one list of packages: group, package, what it is for.
 list() {
@@ -33,6 +33,11 @@ lint  man-db            # man --warnings on the man pages
 fuzz  clang             # libFuzzer is clang's
 fuzz  libclang-rt-14-dev  # libFuzzer's and the sanitizers' run-time libraries
 fuzz  llvm              # llvm-symbolizer: names in the reports
+lab   qemu-system-x86   # the lab's machine, where the host has no KVM that works
+lab   cpio              # packs what it starts with
+lab   busybox-static    # and is its first programs
+lab   binutils          # objcopy: what a kernel module needs
+lab   dpkg              # dpkg-deb: unpacks the kernel's package
 END
 }
 
@@ -58,7 +63,7 @@ missing() {
 [ $# -gt 0 ] || { echo "$usage" >&2; exit 2; }
 for group; do
 	case $group in
-	build | run | test | lint | fuzz) ;;
+	build | run | test | lint | fuzz | lab) ;;
 	*) echo "$usage" >&2; exit 2 ;;
 	esac
 done

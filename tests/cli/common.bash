@@ -59,3 +59,9 @@ in_contract()
 {
 	jq -r "$1" "$CONTRACT"
 }
+
+# The engine that a VM has here if none is named.
+engine()
+{
+	"$POSTERN" doctor --json | jq -r '[.engines[] | select(.available).name][0]'
+}

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * exception.c - exceptions of the processor come to the guest's handler with their vectors, and it goes on.
+ * exception.c [--without-simd] - exceptions of the processor come to the guest's handler with their vectors, and it
+ * goes on. That of SSE is left out for a processor that has none, which is one that qemu interprets.
  */
 #include "expect.h"
+
+#include <string.h>
 
 POSTERN_GUEST_NOTE(POSTERN_NEED(CONSOLE, CONSOLE_WRITE), POSTERN_NEED(VCPU, VCPU_CALLBACKS));
 
@@ -68,8 +71,11 @@ static const struct {
 
 int main(void)
 {
+	const bool without_simd = !strcmp(guest_command(), "--without-simd");
+	const unsigned count = sizeof cases / sizeof *cases - without_simd;
+
 	guest_on_exception(handle);
-	for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+	for (unsigned i = 0; i < count; i++) {
 		cases[i].provoke();
 		guest_printf("exception: %s: vector %lu\n", cases[i].name, (unsigned long)last.vector);
 		EXPECT(exceptions == i + 1 && last.vector == cases[i].vector);
