@@ -107,6 +107,8 @@ int device_open(uint64_t number, struct file *file)
 		file->functions = devices[i].functions;
 		return 0;
 	}
+	if (number >= STREAM_DEVICE(0) && number <= STREAM_DEVICE(2))
+		return terminal_open_stream(file, (unsigned)(number - STREAM_DEVICE(0)));
 	return -ENXIO;
 }
 

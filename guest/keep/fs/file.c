@@ -6,6 +6,7 @@
 #include "fs/inode.h"
 #include "fs/locks.h"
 #include "fs/path.h"
+#include "mm/space.h"
 #include "task/task.h"
 
 #include <asm/fcntl.h>
@@ -91,16 +92,32 @@ size_t file_path(const struct file *file, char *to, size_t size)
 		guest_snprintf(to, size, "anon_inode:[%s]", file->name ? file->name : "file");
 		return strlen(to);
 	}
-	length = path_of(file->entry, to, size);
+	length = file_has_name(file) ? path_of(file->entry, to, size)
+				     : guest_snprintf(to, size, "%s", file->entry->name);
 	if (length < 0) {
 		*to = '\0';
 		return 0;
 	}
-	if (file->inode && !file->inode->links && (size_t)length + sizeof " (deleted)" <= size) {
+	if (file_has_name(file) && file->inode && !file->inode->links &&
+	    (size_t)length + sizeof " (deleted)" <= size) {
 		memcpy(to + length, " (deleted)", sizeof " (deleted)");
 		length += (int64_t)sizeof " (deleted)" - 1;
 	}
 	return (size_t)length;
+}
+
+bool file_has_name(const struct file *file)
+{
+	return file->entry && (file->entry->parent || file->entry == current_process()->directories->root);
+}
+
+int file_resize(struct file *file, uint64_t size)
+{
+	int error = file->functions->resize(file, size);
+
+	if (!error && file->inode)
+		space_file_ends(current_process()->space, file->inode, size);
+	return error;
 }
 
 int file_may_execute(struct file *file)
@@ -152,7 +169,7 @@ int file_open_entry(struct directory_entry *entry, unsigned flags, struct file *
 	if (!(flags & O_PATH))
 		error = inode->functions->open ? inode->functions->open(inode, file) : -ENXIO;
 	if (!error && (flags & O_TRUNC) && inode_is(inode, MODE_REGULAR))
-		error = file->functions->resize ? file->functions->resize(file, 0) : -EINVAL;
+		error = file->functions->resize ? file_resize(file, 0) : -EINVAL;
 	if (error) {
 		file_drop(file);
 		return error;

@@ -114,6 +114,12 @@ int file_nameless_status(struct file *file, struct file_status *status);
 /* The path of a file for people, as /proc/PID/maps has it; with a NUL, at most `size` bytes. Returns its length. */
 size_t file_path(const struct file *file, char *to, size_t size);
 
+/* Was it opened by a path? A pipe that was made by pipe(2) has an entry, too, but no place. */
+bool file_has_name(const struct file *file);
+
+/* Changes the size of a file that can be, and takes what is then behind its end from who maps it. */
+int file_resize(struct file *file, uint64_t size);
+
 /*
  * Opens by path, as open(2) with AT_FDCWD by the current process. Returns 0 and *file, held. Declared here for exec.
  */

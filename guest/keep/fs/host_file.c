@@ -15,6 +15,7 @@ struct host_file {
 	postern_handle_t handle;
 	uint64_t next;   /* index behind what was read last: a read there is in sequence */
 	uint64_t window; /* pages to read then */
+	bool appends;    /* the handle writes at the end only */
 };
 
 static struct host_file *host_file_of(const struct file *file)
@@ -289,6 +290,48 @@ static void update_pages(struct host_node *node, uint64_t position, const char *
 	}
 }
 
+static int64_t open_by_path(struct host_node *node, const struct file *file, bool appends)
+{
+	uint32_t flags = POSTERN_FILE_OPEN_FLAGS_NO_LINKS;
+	struct host_path path;
+	int error = host_path_of(node, &path);
+
+	if (file_may_read(file))
+		flags |= POSTERN_FILE_OPEN_FLAGS_READ;
+	if (file_may_write(file))
+		flags |= POSTERN_FILE_OPEN_FLAGS_WRITE;
+	if (appends)
+		flags |= POSTERN_FILE_OPEN_FLAGS_APPEND;
+	return error ? error : host_open(&path, flags, 0);
+}
+
+/*
+ * Makes the handle one that writes at the end only, or anywhere. fcntl(2) may have changed that since the file was
+ * opened; then the file must still be where it was found.
+ */
+static int64_t set_appending(struct file *file, bool appends)
+{
+	struct host_file *host = host_file_of(file);
+	struct host_node *node = host_node_of(file->inode);
+	struct postern_file_info info;
+	int64_t handle;
+
+	if (host->appends == appends)
+		return 0;
+	handle = open_by_path(node, file, appends);
+	if (handle < 0)
+		return handle;
+	if (host_info((postern_handle_t)handle, &info) || info.inode != node->inode.number ||
+	    info.volume != node->host_device) {
+		host_close((postern_handle_t)handle);
+		return -EIO;
+	}
+	host_close(host->handle);
+	host->handle = (postern_handle_t)handle;
+	host->appends = appends;
+	return 0;
+}
+
 /* With O_APPEND the host chooses the place; the end of the file tells where it was. */
 static int64_t place_of(struct file *file, uint64_t *position, size_t length)
 {
@@ -310,9 +353,11 @@ static int64_t write_piece(struct file *file, const char *bytes, size_t length, 
 {
 	struct host_node *node = host_node_of(file->inode);
 	const struct postern_segment segment = { postern_address(bytes), length };
-	int64_t result =
-		host_write(host_file_of(file)->handle, file->flags & O_APPEND ? 0 : *position, &segment, 1);
+	const bool appends = file->flags & O_APPEND;
+	int64_t result = set_appending(file, appends);
 
+	if (!result)
+		result = host_write(host_file_of(file)->handle, appends ? 0 : *position, &segment, 1);
 	if (result <= 0)
 		return result;
 	node->is_changed_here = true;
@@ -398,7 +443,9 @@ static int write_page(struct file *file, struct host_node *node, uint64_t index)
 		return 0;
 	page_hold(page);
 	segment = (struct postern_segment){ page_address(page), least(PAGE_SIZE, node->inode.size - at) };
-	result = host_write(host_file_of(file)->handle, at, &segment, 1);
+	result = set_appending(file, false);
+	if (!result)
+		result = host_write(host_file_of(file)->handle, at, &segment, 1);
 	page_drop(page);
 	make_old(node, index, index + 1);
 	node->is_changed_here = true;
@@ -486,7 +533,6 @@ static int status_of(struct file *file, struct file_status *status)
 		return (int)result;
 	host_take_info(host_node_of(file->inode), &info);
 	inode_status(file->inode, status);
-	status->blocks = (info.allocated + 511) / 512;
 	status->block_size = info.block_size;
 	return 0;
 }
@@ -524,21 +570,6 @@ static const struct file_functions functions = {
 	.close = close_file,
 };
 
-static int64_t open_by_path(struct host_node *node, const struct file *file)
-{
-	uint32_t flags = POSTERN_FILE_OPEN_FLAGS_NO_LINKS;
-	struct host_path path;
-	int error = host_path_of(node, &path);
-
-	if (file_may_read(file))
-		flags |= POSTERN_FILE_OPEN_FLAGS_READ;
-	if (file_may_write(file))
-		flags |= POSTERN_FILE_OPEN_FLAGS_WRITE;
-	if ((file->flags & O_APPEND) && file_may_write(file))
-		flags |= POSTERN_FILE_OPEN_FLAGS_APPEND;
-	return error ? error : host_open(&path, flags, 0);
-}
-
 int host_file_open(struct host_node *node, struct file *file)
 {
 	struct host_file *host = calloc(1, sizeof *host);
@@ -546,7 +577,8 @@ int host_file_open(struct host_node *node, struct file *file)
 
 	if (!host)
 		return -ENOMEM;
-	handle = open_by_path(node, file);
+	host->appends = (file->flags & O_APPEND) && file_may_write(file);
+	handle = open_by_path(node, file, host->appends);
 	if (handle < 0) {
 		free(host);
 		return (int)handle;

@@ -7,6 +7,7 @@
 #include "fs/host_fs.h"
 #include "fs/host_node.h"
 #include "fs/path.h"
+#include "fs/pipe.h"
 
 #include <asm/fcntl.h>
 
@@ -70,6 +71,7 @@ void host_take_info(struct host_node *node, const struct postern_file_info *info
 	inode->owner = info->owner;
 	inode->group = info->group;
 	inode->size = info->length;
+	inode->allocated = info->allocated;
 	inode->accessed = time_of(&info->accessed);
 	inode->modified = modified;
 	inode->changed = time_of(&info->changed);
@@ -369,6 +371,8 @@ static int change_mode(struct inode *inode, uint32_t mode)
 {
 	struct postern_file_change how = POSTERN_INIT(file_change);
 
+	if (mode & 07000) /* no bits by which a program of the host's would get other rights */
+		return -EPERM;
 	how.fields = POSTERN_FILE_CHANGE_FIELDS_MODE;
 	how.mode = mode & 0777;
 	return change(inode, &how);
@@ -513,6 +517,9 @@ static int open_node(struct inode *inode, struct file *file)
 		file->functions = &directory_functions;
 		return host_open_directory(node);
 	}
+	/* A fifo is one among those in the guest; the host's file is its name. */
+	if (inode_is(inode, MODE_FIFO))
+		return fifo_open(&node->pipe, file);
 	return inode_is(inode, MODE_REGULAR) ? host_file_open(node, file) : -ENXIO;
 }
 

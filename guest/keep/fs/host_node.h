@@ -22,6 +22,8 @@ struct host_node {
 	postern_handle_t
 		directory; /* of a directory, once it was needed; of a root; else POSTERN_NO_HANDLE */
 
+	struct pipe *pipe; /* of a fifo, while it is open */
+
 	/* Of a regular file: contents at hand, which are those of the host's file as long as it is not changed there. */
 	struct cache cache;
 	struct list reads; /* that are under way, of host_file.c */

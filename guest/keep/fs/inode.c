@@ -6,7 +6,9 @@ enum { BLOCK = 512, NANOSECONDS = 1000000000 };
 
 void inode_init(struct inode *inode, const struct inode_functions *functions, uint32_t mode)
 {
-	*inode = (struct inode){ .count = 1, .mode = mode, .links = 1, .functions = functions };
+	*inode = (struct inode){
+		.count = 1, .mode = mode, .links = 1, .allocated = UINT64_MAX, .functions = functions
+	};
 	inode->accessed = inode->modified = inode->changed = inode->created = (int64_t)clock_realtime();
 	list_init(&inode->locks);
 }
@@ -20,6 +22,13 @@ static void split_time(int64_t time, int64_t to[2])
 	to[1] = rest < 0 ? rest + NANOSECONDS : rest;
 }
 
+static uint64_t blocks_of(const struct inode *inode)
+{
+	if (inode->allocated != UINT64_MAX)
+		return (inode->allocated + BLOCK - 1) / BLOCK;
+	return inode_is(inode, MODE_REGULAR) ? page_ceiling(inode->size) / BLOCK : 0;
+}
+
 void inode_status(const struct inode *inode, struct file_status *status)
 {
 	*status = (struct file_status){
@@ -31,7 +40,7 @@ void inode_status(const struct inode *inode, struct file_status *status)
 		.group = inode->group,
 		.special = inode->special,
 		.size = inode->size,
-		.blocks = (inode->size + BLOCK - 1) / BLOCK,
+		.blocks = blocks_of(inode),
 		.block_size = PAGE_SIZE,
 	};
 	split_time(inode->accessed, status->accessed);

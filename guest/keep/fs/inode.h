@@ -32,6 +32,7 @@ struct inode {
 	uint64_t device, number; /* together, they tell inodes apart */
 	uint64_t special;        /* of a device: st_rdev */
 	uint64_t size;
+	uint64_t allocated; /* bytes on a disk; UINT64_MAX: as its size says */
 	uint32_t links, owner, group;
 	int64_t accessed, modified, changed, created; /* nanoseconds since 1970 */
 	const struct inode_functions *functions;

@@ -257,7 +257,8 @@ int64_t line_read(struct line *line, struct transfer *to)
 		length -= (uint32_t)part;
 		done += (int64_t)part;
 	}
-	if (line->ends && line->end_at[0] == line->tail)
+	/* One that came right behind a whole line is for the next read. */
+	if (line->ends && line->end_at[0] == line->tail && !(done && *byte_at(line, line->tail - 1) == '\n'))
 		forget_first_end(line);
 	return done;
 }

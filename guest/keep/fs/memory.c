@@ -725,19 +725,30 @@ int memory_make(struct inode *directory, const char *name, uint32_t mode, uint64
 	return make(directory, name, strlen(name), mode, special, made);
 }
 
-struct file *file_anonymous(const char *name, uint64_t size)
+struct inode *memory_nameless(uint32_t mode, uint64_t special)
 {
 	static struct volume volume = { .device = 1, .next_number = 1 };
-	struct node *node = create(&volume, MODE_REGULAR | 0777);
-	struct file *file = node ? file_create(&regular_functions, O_RDWR, NULL) : NULL;
+	struct node *node = create(&volume, mode);
+
+	if (!node)
+		return NULL;
+	node->inode.special = special;
+	node->inode.links = inode_is(&node->inode, MODE_REGULAR) ? 0 : 1;
+	return &node->inode;
+}
+
+struct file *file_anonymous(const char *name, uint64_t size)
+{
+	struct inode *inode = memory_nameless(MODE_REGULAR | 0777, 0);
+	struct file *file = inode ? file_create(&regular_functions, O_RDWR, NULL) : NULL;
 
 	if (!file) {
-		free(node);
+		if (inode)
+			inode_drop(inode);
 		return NULL;
 	}
-	node->inode.links = 0;
-	node->inode.size = size;
-	file->inode = &node->inode;
+	inode->size = size;
+	file->inode = inode;
 	file->name = name;
 	return file;
 }

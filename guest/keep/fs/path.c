@@ -45,6 +45,14 @@ struct directory_entry *entry_create(struct directory_entry *parent, struct inod
 	return entry;
 }
 
+struct directory_entry *entry_nowhere(struct inode *inode, const char *name)
+{
+	struct directory_entry *entry = entry_create(NULL, inode, name, strlen(name));
+
+	inode_drop(inode);
+	return entry;
+}
+
 /* ---- mounts ---- */
 
 int mount_add(struct inode *at, struct inode *root, const char *source, const char *path, bool is_read_only)

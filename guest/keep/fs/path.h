@@ -27,6 +27,12 @@ void entry_drop(struct directory_entry *entry);
 struct directory_entry *entry_create(struct directory_entry *parent, struct inode *inode, const char *name,
 				     size_t length);
 
+/*
+ * An entry that is nowhere, for what has no path but can be opened through /proc. It takes over the hold of the inode,
+ * whatever becomes of it. NULL: no memory.
+ */
+struct directory_entry *entry_nowhere(struct inode *inode, const char *name);
+
 enum walk_flags {
 	WALK_NO_FOLLOW = 1, /* the last name is not followed if it is a symbolic link */
 	WALK_EMPTY = 2,     /* an empty path is the start itself, not -ENOENT */

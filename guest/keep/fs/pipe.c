@@ -3,6 +3,8 @@
 #include "fs/pipe.h"
 
 #include "fs/inode.h"
+#include "fs/memory.h"
+#include "fs/path.h"
 #include "task/task.h"
 
 #include <asm/fcntl.h>
@@ -22,12 +24,10 @@ struct pipe {
 	bool is_busy;        /* somebody copies, and may sleep for a page of the program's */
 	struct waiters turn; /* to copy next */
 	struct pipe **owner; /* of a fifo: where it is to be forgotten */
-	uint64_t number;
 };
 
 static struct pipe *create(void)
 {
-	static uint64_t numbers;
 	struct pipe *pipe = calloc(1, sizeof *pipe);
 
 	if (!pipe)
@@ -38,7 +38,6 @@ static struct pipe *create(void)
 		return NULL;
 	}
 	pipe->size = SIZE;
-	pipe->number = ++numbers;
 	waiters_init(&pipe->waiters);
 	waiters_init(&pipe->turn);
 	return pipe;
@@ -231,14 +230,7 @@ static int64_t pipe_control(struct file *file, unsigned request, uint64_t argume
 
 static int pipe_status(struct file *file, struct file_status *status)
 {
-	if (file->inode)
-		return inode_get_status(file->inode, status);
-	*status = (struct file_status){ .device = 2,
-					.inode = pipe_of(file)->number,
-					.mode = MODE_FIFO | 0600,
-					.links = 1,
-					.block_size = PAGE_SIZE };
-	return 0;
+	return inode_get_status(file->inode, status);
 }
 
 static void pipe_close(struct file *file)
@@ -263,21 +255,38 @@ static const struct file_functions pipe_functions = {
 	.close = pipe_close,
 };
 
+/* A fifo that is nowhere, of which both ends are opened. */
+static int open_ends(struct directory_entry *entry, struct file **reader, struct file **writer)
+{
+	int error = file_open_entry(entry, O_RDONLY | O_NONBLOCK, reader);
+
+	if (error)
+		return error;
+	error = file_open_entry(entry, O_WRONLY | O_NONBLOCK, writer);
+	if (error)
+		file_drop(*reader);
+	return error;
+}
+
 int pipe_create(unsigned flags, struct file **reader, struct file **writer)
 {
-	struct pipe *pipe = create();
+	struct inode *inode = memory_nameless(MODE_FIFO | 0600, 0);
+	struct directory_entry *entry;
+	char name[32];
+	int error;
 
-	if (!pipe)
+	if (!inode)
 		return -ENOMEM;
-	*reader = file_create(&pipe_functions, O_RDONLY | flags, pipe);
-	*writer = *reader ? file_create(&pipe_functions, O_WRONLY | flags, pipe) : NULL;
-	if (!*writer) {
-		free(*reader);
-		destroy(pipe);
+	guest_snprintf(name, sizeof name, "pipe:[%lu]", (unsigned long)inode->number);
+	entry = entry_nowhere(inode, name);
+	if (!entry)
 		return -ENOMEM;
-	}
-	(*reader)->name = (*writer)->name = "pipe";
-	pipe->readers = pipe->writers = 1;
+	error = open_ends(entry, reader, writer);
+	entry_drop(entry);
+	if (error)
+		return error;
+	(*reader)->flags = O_RDONLY | flags;
+	(*writer)->flags = O_WRONLY | flags;
 	return 0;
 }
 

@@ -23,4 +23,7 @@ struct proc_row {
 };
 extern const struct proc_row proc_rows[];
 
+/* /proc/cpuinfo: proc_processor.c. */
+void proc_show_processors(struct text *text);
+
 #endif

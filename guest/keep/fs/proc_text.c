@@ -12,6 +12,14 @@ enum { KIB = 1024, NANOSECONDS = 1000000000, TICK = NANOSECONDS / 100 };
 
 /* ---- the process ---- */
 
+static bool is_heap(uint64_t begin, uint64_t end)
+{
+	uint64_t heap[2];
+
+	space_heap(current_process()->space, heap);
+	return begin < heap[1] && end > heap[0];
+}
+
 static void show_mapping(void *context, uint64_t begin, uint64_t end, unsigned access, unsigned flags,
 			 struct file *file, uint64_t offset)
 {
@@ -31,8 +39,10 @@ static void show_mapping(void *context, uint64_t begin, uint64_t end, unsigned a
 	if (path) {
 		text_add(text, " ", 1);
 		text_add(text, path, strlen(path));
-	} else if (begin <= current_task()->registers->rsp && current_task()->registers->rsp < end) {
+	} else if (begin <= current_process()->arguments[0] && current_process()->arguments[0] < end) {
 		text_add(text, " [stack]", 8);
+	} else if (is_heap(begin, end)) {
+		text_add(text, " [heap]", 7);
 	}
 	text_add(text, "\n", 1);
 	free(path);
@@ -77,6 +87,12 @@ static void show_name(struct text *text)
 	text_print(text, "%s\n", current_task()->name);
 }
 
+static void show_ids(struct text *text, const char *name, const uint32_t ids[IDS])
+{
+	text_print(text, "%s:\t%u\t%u\t%u\t%u\n", name, ids[ID_REAL], ids[ID_EFFECTIVE], ids[ID_SAVED],
+		   ids[ID_FILES]);
+}
+
 static void show_status(struct text *text)
 {
 	const struct process *process = current_process();
@@ -87,13 +103,15 @@ static void show_status(struct text *text)
 		   process->directories->mask);
 	text_print(text, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t0\nTracerPid:\t0\n", process->id,
 		   process->id);
-	text_print(text, "Uid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nFDSize:\t64\nGroups:\t0 \n");
+	show_ids(text, "Uid", process->identity.user);
+	show_ids(text, "Gid", process->identity.group);
+	text_print(text, "FDSize:\t64\nGroups:\t%u \n", process->identity.group[ID_REAL]);
 	text_print(text, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmLck:\t       0 kB\nVmPin:\t       0 kB\n",
 		   size, size);
 	text_print(text, "VmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\nVmSwap:\t       0 kB\n", resident, resident);
 	text_print(text, "Threads:\t%u\nSigBlk:\t%016lx\n", process->task_count,
 		   (unsigned long)current_task()->signals.blocked);
-	text_print(text, "NoNewPrivs:\t0\nSeccomp:\t0\n");
+	text_print(text, "NoNewPrivs:\t%d\nSeccomp:\t0\n", process->no_new_privileges);
 	text_print(text, "Cpus_allowed_list:\t0-%u\n", guest_boot()->vcpus - 1);
 }
 
@@ -185,52 +203,6 @@ static void show_memory(struct text *text)
 		   "SwapTotal:             0 kB\nSwapFree:              0 kB\nShmem:                 0 kB\n");
 }
 
-struct processor {
-	uint32_t vendor[3];
-	uint32_t brand[12];
-	uint32_t family, model, stepping;
-};
-
-static void cpuid(uint32_t leaf, uint32_t out[4])
-{
-	out[0] = leaf;
-	out[2] = 0;
-	__asm__ volatile("cpuid" : "+a"(out[0]), "=b"(out[1]), "+c"(out[2]), "=d"(out[3]));
-}
-
-static void read_processor(struct processor *processor)
-{
-	uint32_t out[4];
-
-	cpuid(0, out);
-	processor->vendor[0] = out[1];
-	processor->vendor[1] = out[3];
-	processor->vendor[2] = out[2];
-	cpuid(1, out);
-	processor->family = (out[0] >> 8 & 15) + (out[0] >> 20 & 255);
-	processor->model = (out[0] >> 4 & 15) | (out[0] >> 12 & 0xf0);
-	processor->stepping = out[0] & 15;
-	for (uint32_t i = 0; i < 3; i++)
-		cpuid(0x80000002 + i, &processor->brand[4 * i]);
-}
-
-static void show_processors(struct text *text)
-{
-	struct processor processor;
-
-	read_processor(&processor);
-	for (uint32_t i = 0; i < guest_boot()->vcpus; i++) {
-		text_print(text, "processor\t: %u\nvendor_id\t: %.12s\ncpu family\t: %u\nmodel\t\t: %u\n", i,
-			   (const char *)processor.vendor, processor.family, processor.model);
-		text_print(text, "model name\t: %.48s\nstepping\t: %u\nphysical id\t: 0\nsiblings\t: %u\n",
-			   (const char *)processor.brand, processor.stepping, guest_boot()->vcpus);
-		text_print(
-			text,
-			"core id\t\t: %u\ncpu cores\t: %u\nflags\t\t: fpu tsc cx8 cmov mmx fxsr sse sse2\n\n",
-			i, guest_boot()->vcpus);
-	}
-}
-
 static void show_system_stat(struct text *text)
 {
 	const unsigned long ran = ticks_of(current_process());
@@ -310,7 +282,7 @@ static void show_uuid(struct text *text)
 }
 
 const struct proc_row proc_rows[] = {
-	{ "cpuinfo", show_processors },
+	{ "cpuinfo", proc_show_processors },
 	{ "filesystems", show_file_systems },
 	{ "loadavg", show_load },
 	{ "meminfo", show_memory },

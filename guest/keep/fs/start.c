@@ -193,11 +193,13 @@ static int enter(struct process *process, struct inode *root)
 static int open_streams(void)
 {
 	for (unsigned i = 0; i < STREAMS; i++) {
-		struct file *file = terminal_stream(i);
-		int64_t number = file ? descriptor_add(file, i, false) : -ENOMEM;
+		struct file *file;
+		int64_t result = terminal_stream(i, &file);
 
-		if (number < 0)
-			return (int)number;
+		if (!result)
+			result = descriptor_add(file, i, false);
+		if (result < 0)
+			return (int)result;
 	}
 	return 0;
 }

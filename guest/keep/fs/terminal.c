@@ -9,6 +9,8 @@
 #include "fs/devices.h"
 #include "fs/inode.h"
 #include "fs/line.h"
+#include "fs/memory.h"
+#include "fs/path.h"
 #include "host.h"
 #include "task/task.h"
 
@@ -331,18 +333,13 @@ static int64_t terminal_control(struct file *file, unsigned request, uint64_t ar
 
 static int terminal_status(struct file *file, struct file_status *status)
 {
-	const unsigned stream = stream_of(file);
+	int error = inode_get_status(file->inode, status);
 
-	if (file->inode)
-		return inode_get_status(file->inode, status);
-	*status = (struct file_status){ .device = 3, .inode = stream + 1, .links = 1, .block_size = 1024 };
-	if (is_terminal(stream)) {
-		status->mode = MODE_CHARACTER | 0620;
-		status->special = DEVICE(136, 0);
-	} else {
+	if (!error && !is_terminal(stream_of(file))) {
 		status->mode = MODE_FIFO | 0600;
+		status->special = 0;
 	}
-	return 0;
+	return error;
 }
 
 static const struct file_functions functions = {
@@ -379,24 +376,52 @@ void terminal_start(void)
 	start_reading();
 }
 
-struct file *terminal_stream(unsigned number)
+/* A terminal is one thing that can be read and written; a pipe only in its direction. */
+static int open_terminal(unsigned number, struct file **file)
 {
-	/* A terminal is one thing that can be read and written; a pipe only in its direction. */
-	const unsigned flags = is_terminal(number) ? O_RDWR : number == INPUT ? O_RDONLY : O_WRONLY;
-	struct file *file = file_create(&functions, flags, (void *)(uintptr_t)number);
+	int error = file_open("/dev/console", O_RDWR, 0, file);
 
-	if (file)
-		file->name = "console";
-	return file;
+	if (!error)
+		(*file)->own = (void *)(uintptr_t)number;
+	return error;
+}
+
+int terminal_stream(unsigned number, struct file **file)
+{
+	struct inode *inode;
+	struct directory_entry *entry;
+	char name[32];
+	int error;
+
+	if (is_terminal(number) && !open_terminal(number, file))
+		return 0;
+	inode = memory_nameless(MODE_CHARACTER | 0600, STREAM_DEVICE(number));
+	if (!inode)
+		return -ENOMEM;
+	guest_snprintf(name, sizeof name, "%s:[%lu]", is_terminal(number) ? "console" : "pipe",
+		       (unsigned long)inode->number);
+	entry = entry_nowhere(inode, name);
+	if (!entry)
+		return -ENOMEM;
+	error = file_open_entry(entry,
+				is_terminal(number) ? O_RDWR
+				: number == INPUT   ? O_RDONLY
+						    : O_WRONLY,
+				file);
+	entry_drop(entry);
+	return error;
+}
+
+int terminal_open_stream(struct file *file, unsigned number)
+{
+	file->functions = &functions;
+	file->own = (void *)(uintptr_t)number;
+	return 0;
 }
 
 int terminal_open(struct file *file)
 {
 	const unsigned stream = is_terminal(INPUT) ? INPUT : is_terminal(OUTPUT) ? OUTPUT : ERROR;
 
-	if (!is_terminal(stream))
-		return -ENXIO;
-	file->functions = &functions;
-	file->own = (void *)(uintptr_t)stream;
-	return 0;
+	return is_terminal(stream) ? terminal_open_stream(file, stream) : -ENXIO;
 }

@@ -93,3 +93,24 @@ int space_is_present(struct space *space, uint64_t address, size_t pages, unsign
 		present[(walk.address - address) >> PAGE_SHIFT] = 1;
 	return 0;
 }
+
+void space_file_ends(struct space *space, const struct inode *inode, uint64_t size)
+{
+	const uint64_t end = page_ceiling(size);
+
+	for (const struct mapping *mapping = space->mappings.first; mapping; mapping = mapping->next) {
+		const uint64_t length = mapping->end - mapping->begin;
+
+		if (!mapping->file || mapping->file->inode != inode || mapping->offset + length <= end)
+			continue;
+		space_clear(space, mapping->begin + (end > mapping->offset ? end - mapping->offset : 0),
+			    mapping->end);
+	}
+	space->generation++;
+}
+
+void space_heap(const struct space *space, uint64_t range[2])
+{
+	range[0] = space->brk_begin;
+	range[1] = space->brk_end;
+}

@@ -46,6 +46,9 @@ int64_t space_remap(struct space *space, uint64_t old, uint64_t old_length, uint
 		    unsigned flags, uint64_t new_address);
 /* As madvise(2), for what changes something: MADV_DONTNEED, MADV_FREE, MADV_REMOVE. */
 int space_advise(struct space *space, uint64_t address, uint64_t length, int advice);
+struct inode;
+/* Takes the pages of a file that are behind its end, which has been moved to `size`, from all mappings of it. */
+void space_file_ends(struct space *space, const struct inode *inode, uint64_t size);
 /* Writes shared pages back to their files. */
 int space_sync(struct space *space, uint64_t address, uint64_t length);
 /* As mlock(2) and munlock(2): sets or clears SPACE_LOCKED; and brings the pages, if `populate`. */
@@ -56,6 +59,9 @@ int space_is_present(struct space *space, uint64_t address, size_t pages, unsign
 /* The end of the heap, as brk(2): moves it if that is possible, and returns where it is. */
 void space_set_brk(struct space *space, uint64_t begin);
 uint64_t space_brk(struct space *space, uint64_t end);
+
+/* Where the heap begins and ends. */
+void space_heap(const struct space *space, uint64_t range[2]);
 
 /*
  * Makes the page at an address accessible in this way (one of SPACE_READ, WRITE, EXECUTE). Errors: -EFAULT when nothing

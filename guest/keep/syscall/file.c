@@ -286,6 +286,20 @@ static int64_t seek(const uint64_t argument[6])
 	return result;
 }
 
+/* What a function of a file does, with the file of a descriptor. */
+static int64_t with_file(uint64_t descriptor, int64_t (*run)(struct file *file, const uint64_t *argument),
+			 const uint64_t *argument)
+{
+	struct file *file = descriptor_file(descriptor);
+	int64_t result;
+
+	if (!file)
+		return -EBADF;
+	result = file->flags & O_PATH ? -EBADF : run(file, argument);
+	file_drop(file);
+	return result;
+}
+
 /* ---- from file to file ---- */
 
 /* Copies through the kernel; positions: NULL for the files' own. Returns how many bytes. */
@@ -344,6 +358,10 @@ static int64_t copy_between(uint64_t in, uint64_t in_address, uint64_t out, uint
 	if (!error && out_address)
 		error = read_position(out_address, &positions[1]);
 	from = error ? NULL : file_for(in, READ, &error);
+	if (from && !from->functions->seek) { /* what was read and not written would be lost */
+		file_drop(from);
+		return -EINVAL;
+	}
 	to = from ? file_for(out, WRITE, &error) : NULL;
 	if (to) {
 		result = copy(from, in_address ? &positions[0] : NULL, to, out_address ? &positions[1] : NULL,
@@ -366,28 +384,22 @@ static int64_t send_file(const uint64_t argument[6])
 	return copy_between(argument[1], argument[2], argument[0], 0, argument[3]);
 }
 
+static int64_t do_check_regular(struct file *file, const uint64_t *argument)
+{
+	(void)argument;
+	return file->inode && inode_is(file->inode, MODE_REGULAR) ? 0 : -EINVAL;
+}
+
 static int64_t copy_file_range(const uint64_t argument[6])
 {
-	if (argument[5])
-		return -EINVAL;
-	return copy_between(argument[0], argument[1], argument[2], argument[3], argument[4]);
+	int64_t error = argument[5] ? -EINVAL : with_file(argument[0], do_check_regular, NULL);
+
+	if (!error)
+		error = with_file(argument[2], do_check_regular, NULL);
+	return error ? error : copy_between(argument[0], argument[1], argument[2], argument[3], argument[4]);
 }
 
 /* ---- sizes and disks ---- */
-
-/* What a function of a file does, with the file of a descriptor. */
-static int64_t with_file(uint64_t descriptor, int64_t (*run)(struct file *file, const uint64_t *argument),
-			 const uint64_t *argument)
-{
-	struct file *file = descriptor_file(descriptor);
-	int64_t result;
-
-	if (!file)
-		return -EBADF;
-	result = file->flags & O_PATH ? -EBADF : run(file, argument);
-	file_drop(file);
-	return result;
-}
 
 static int64_t do_sync(struct file *file, const uint64_t *argument)
 {
@@ -422,7 +434,7 @@ static int64_t do_resize(struct file *file, const uint64_t *argument)
 {
 	if ((int64_t)argument[1] < 0 || !file_may_write(file) || !file->functions->resize)
 		return -EINVAL;
-	return file->functions->resize(file, argument[1]);
+	return file_resize(file, argument[1]);
 }
 
 static int64_t resize(const uint64_t argument[6])
@@ -632,7 +644,7 @@ static int64_t control_file(struct file *file, unsigned command, uint64_t argume
 	*is_known = true;
 	switch (command) {
 	case F_GETFL:
-		return file->flags | (file->flags & O_PATH ? 0 : O_LARGEFILE);
+		return file->flags | (file_has_name(file) && !(file->flags & O_PATH) ? O_LARGEFILE : 0);
 	case F_SETFL:
 		file->flags = (file->flags & ~(unsigned)SETTABLE_FLAGS) |
 			      ((unsigned)argument & SETTABLE_FLAGS);

@@ -26,10 +26,22 @@ struct posix_timer {
 	int overrun; /* of the last signal that was taken */
 };
 
+/*
+ * One of setitimer(2). ITIMER_REAL follows the clock; the others the time that the process has run, of which keep does not
+ * tell apart what was spent in the kernel: their timer looks when that can be reached at the earliest.
+ */
+enum { INTERVAL_TIMERS = 3, SHORTEST_LOOK = 1000000 };
+struct interval_timer {
+	struct timer timer;
+	struct process *process;
+	int which;
+	uint64_t interval;
+	uint64_t target; /* of processor time */
+};
+
 struct process_timers {
 	struct process *process;
-	struct timer alarm; /* ITIMER_REAL */
-	uint64_t interval;
+	struct interval_timer intervals[INTERVAL_TIMERS];
 	struct list posix;
 	unsigned count;
 	int next_id;
@@ -42,15 +54,30 @@ static struct signal_info info_of(int number, int code)
 
 /* ---- of the process ---- */
 
-static void on_alarm(struct timer *timer)
+static void look_later(struct interval_timer *timer, uint64_t left)
 {
-	struct process_timers *timers = container_of(timer, struct process_timers, alarm);
-	const struct signal_info info = info_of(SIGALRM, SIGNAL_KERNEL);
+	timer_set(&timer->timer, time_add(clock_monotonic(), most(left / schedule_vcpus(), SHORTEST_LOOK)));
+}
+
+static void on_interval(struct timer *expired)
+{
+	static const int signals[INTERVAL_TIMERS] = { SIGALRM, SIGVTALRM, SIGPROF };
+	struct interval_timer *timer = container_of(expired, struct interval_timer, timer);
+	const struct signal_info info = info_of(signals[timer->which], SIGNAL_KERNEL);
+	const uint64_t ran = timer->which == ITIMER_REAL ? 0 : process_time(timer->process);
 	uint64_t count;
 
-	if (timers->interval)
-		timer_set(timer, time_of_next(timer->deadline, timers->interval, &count));
-	(void)signal_process(timers->process, &info);
+	if (ran < timer->target) {
+		look_later(timer, timer->target - ran);
+		return;
+	}
+	if (timer->interval && timer->which == ITIMER_REAL) {
+		timer_set(expired, time_of_next(expired->deadline, timer->interval, &count));
+	} else if (timer->interval) {
+		timer->target += ((ran - timer->target) / timer->interval + 1) * timer->interval;
+		look_later(timer, timer->target - ran);
+	}
+	(void)signal_process(timer->process, &info);
 }
 
 /* NULL: no memory. */
@@ -64,7 +91,10 @@ static struct process_timers *timers_of(struct process *process)
 	if (!timers)
 		return NULL;
 	timers->process = process;
-	timer_init(&timers->alarm, on_alarm);
+	for (int i = 0; i < INTERVAL_TIMERS; i++) {
+		timers->intervals[i] = (struct interval_timer){ .process = process, .which = i };
+		timer_init(&timers->intervals[i].timer, on_interval);
+	}
 	list_init(&timers->posix);
 	process->timers = timers;
 	return timers;
@@ -78,6 +108,16 @@ static uint64_t left_of(const struct timer *timer)
 	if (!timer_is_set(timer))
 		return 0;
 	return timer->deadline > now ? timer->deadline - now : 1;
+}
+
+static uint64_t left_of_interval(const struct interval_timer *timer)
+{
+	uint64_t ran;
+
+	if (timer->which == ITIMER_REAL || !timer_is_set(&timer->timer))
+		return left_of(&timer->timer);
+	ran = process_time(timer->process);
+	return timer->target > ran ? timer->target - ran : 1;
 }
 
 /* Linux's struct itimerspec, and with microseconds, struct itimerval. */
@@ -94,50 +134,59 @@ static bool take_micro(struct time_value *value)
 }
 
 /* What is left is rounded up, since zero would say that it is not set. */
-static struct timer_value alarm_value(const struct process_timers *timers)
+static struct timer_value interval_value(const struct interval_timer *timer)
 {
 	return (struct timer_value){
-		time_of_micro(timers->interval),
-		time_of_micro(time_add(left_of(&timers->alarm), MICROSECOND - 1)),
+		time_of_micro(timer->interval),
+		time_of_micro(time_add(left_of_interval(timer), MICROSECOND - 1)),
 	};
 }
 
-static void set_alarm(struct process_timers *timers, uint64_t after, uint64_t interval)
+static void set_interval(struct interval_timer *timer, uint64_t after, uint64_t interval)
 {
-	timers->interval = interval;
-	if (after)
-		timer_set(&timers->alarm, time_add(clock_monotonic(), after));
-	else
-		timer_cancel(&timers->alarm);
+	timer->interval = interval;
+	timer->target = 0;
+	if (!after) {
+		timer_cancel(&timer->timer);
+	} else if (timer->which == ITIMER_REAL) {
+		timer_set(&timer->timer, time_add(clock_monotonic(), after));
+	} else {
+		timer->target = time_add(process_time(timer->process), after);
+		look_later(timer, after);
+	}
 }
 
-static int check_which(uint64_t which)
+static int find_interval(uint64_t which, struct interval_timer **timer)
 {
-	if ((int)which == ITIMER_VIRTUAL || (int)which == ITIMER_PROF)
-		return system_call_missing("itimer of processor time");
-	return (int)which == ITIMER_REAL ? 0 : -EINVAL;
+	struct process_timers *timers;
+
+	if ((int)which < 0 || (int)which >= INTERVAL_TIMERS)
+		return -EINVAL;
+	timers = timers_of(current_process());
+	if (!timers)
+		return -ENOMEM;
+	*timer = &timers->intervals[(int)which];
+	return 0;
 }
 
 static int64_t sys_getitimer(const uint64_t argument[6])
 {
-	struct process_timers *timers = timers_of(current_process());
+	struct interval_timer *timer;
 	struct timer_value value;
-	int error = check_which(argument[0]);
+	int error = find_interval(argument[0], &timer);
 
 	if (error)
 		return error;
-	if (!timers)
-		return -ENOMEM;
-	value = alarm_value(timers);
+	value = interval_value(timer);
 	return user_write(argument[1], &value, sizeof value);
 }
 
 static int64_t sys_setitimer(const uint64_t argument[6])
 {
-	struct process_timers *timers = timers_of(current_process());
+	struct interval_timer *timer;
 	struct timer_value new = { 0 };
 	struct timer_value old;
-	int error = check_which(argument[0]);
+	int error = find_interval(argument[0], &timer);
 
 	if (!error && argument[1])
 		error = user_read(&new, argument[1], sizeof new);
@@ -145,22 +194,20 @@ static int64_t sys_setitimer(const uint64_t argument[6])
 		return error;
 	if (!take_micro(&new.interval) || !take_micro(&new.value))
 		return -EINVAL;
-	if (!timers)
-		return -ENOMEM;
-	old = alarm_value(timers);
-	set_alarm(timers, time_nanoseconds(&new.value), time_nanoseconds(&new.interval));
+	old = interval_value(timer);
+	set_interval(timer, time_nanoseconds(&new.value), time_nanoseconds(&new.interval));
 	return argument[2] ? user_write(argument[2], &old, sizeof old) : 0;
 }
 
 static int64_t sys_alarm(const uint64_t argument[6])
 {
-	struct process_timers *timers = timers_of(current_process());
+	struct interval_timer *timer;
 	uint64_t left;
 
-	if (!timers)
+	if (find_interval(ITIMER_REAL, &timer))
 		return 0;
-	left = left_of(&timers->alarm);
-	set_alarm(timers, (uint32_t)argument[0] * NANOSECONDS, 0);
+	left = left_of(&timer->timer);
+	set_interval(timer, (uint32_t)argument[0] * NANOSECONDS, 0);
 	/* To the nearest second, but not to zero. */
 	return left ? (int64_t)most(1, (left + NANOSECONDS / 2) / NANOSECONDS) : 0;
 }
@@ -373,7 +420,7 @@ static int64_t sys_timer_delete(const uint64_t argument[6])
 
 const struct system_call_row system_calls_timer[] = {
 	{ __NR_alarm, "alarm", sys_alarm },
-	{ __NR_getitimer, "getitimer", sys_getitimer }, /* ITIMER_REAL only */
+	{ __NR_getitimer, "getitimer", sys_getitimer },
 	{ __NR_setitimer, "setitimer", sys_setitimer },
 	{ __NR_timer_create, "timer_create", sys_timer_create }, /* without clocks of processor time */
 	{ __NR_timer_settime, "timer_settime", sys_timer_settime },
