@@ -25,6 +25,20 @@ test  libcmocka-dev     # unit tests
 test  bats              # command-line tests
 test  jq                # reads JSON in them
 test  spin              # the protocol models
+test  busybox-static    # programs that run on the host and in a VM, and must do the same: many in one,
+test  bash-static       # a shell,
+test  g++               # one in C++,
+test  liblua5.4-dev     # an interpreter,
+test  libsqlite3-dev    # a database,
+test  sqlite3           # which the host reads,
+test  libzstd-dev       # compression,
+test  zstd              # which the host undoes,
+test  libssl-dev        # cryptography,
+test  openssl           # likewise,
+test  bc                # and some that are linked dynamically
+test  cpio              # another reader of archives
+test  xz-utils          # input for those that decompress
+test  bzip2             # likewise
 lint  clang             # clang's own headers, which clang-tidy parses with
 lint  clang-tidy        # static analysis
 lint  clang-format      # layout of the sources
