@@ -364,8 +364,11 @@ static int64_t copy_between(uint64_t in, uint64_t in_address, uint64_t out, uint
 	}
 	to = from ? file_for(out, WRITE, &error) : NULL;
 	if (to) {
-		result = copy(from, in_address ? &positions[0] : NULL, to, out_address ? &positions[1] : NULL,
-			      least(length, TRANSFER_MOST));
+		/* As on Linux: what is taken out of a pipe or a terminal and cannot be written would be lost. */
+		result = !from->functions->seek
+				 ? -EINVAL
+				 : copy(from, in_address ? &positions[0] : NULL, to,
+					out_address ? &positions[1] : NULL, least(length, TRANSFER_MOST));
 		file_drop(to);
 		file_drop(from);
 		if (result > 0 && in_address && user_write(in_address, &positions[0], sizeof *positions))
@@ -453,7 +456,7 @@ static int64_t resize_path(const uint64_t argument[6])
 	result = path_copy(argument[0], &path);
 	if (result)
 		return result;
-	result = file_open(path, O_WRONLY, 0, &file);
+	result = file_open(path, O_WRONLY | O_NONBLOCK, 0, &file); /* a fifo is not waited for */
 	free(path);
 	if (result)
 		return result;
