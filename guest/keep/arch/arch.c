@@ -70,6 +70,12 @@ void arch_registers_reset(struct registers *registers)
 	engine->registers_reset(registers);
 }
 
+void arch_system_call(struct registers *registers)
+{
+	if (engine->system_call)
+		engine->system_call(registers);
+}
+
 void arch_enter_program(struct registers *registers)
 {
 	engine->enter_program(registers);

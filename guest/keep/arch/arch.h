@@ -101,6 +101,12 @@ void arch_start_vcpu(void);
  */
 void kernel_entered(struct registers *registers);
 
+/*
+ * The current task is about to make the system call that its registers ask for; with the kernel's lock. The engine may
+ * use that to make the next one cheaper. May sleep.
+ */
+void arch_system_call(struct registers *registers);
+
 /* ---- page tables ---- */
 
 /*

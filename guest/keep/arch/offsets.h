@@ -7,6 +7,8 @@
 #define REGISTERS_GENERAL 48 /* where the general registers begin, r15 first */
 #define REGISTERS_RIP 168
 #define REGISTERS_CS 176
+#define REGISTERS_FLAGS 184
+#define REGISTERS_RSP 192
 #define REGISTERS_SS 200
 #define REGISTERS_SIZE 208
 #define REGISTERS_IRET (REGISTERS_RIP - REGISTERS_GENERAL)

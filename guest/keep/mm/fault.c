@@ -286,6 +286,28 @@ void *space_memory(struct space *space, uint64_t address, unsigned access, int *
 	return (char *)page_memory(table_page(entry)) + (address & ~PAGE_MASK);
 }
 
+int space_replace_code(struct space *space, uint64_t address, const void *contents)
+{
+	const struct mapping *mapping = space_at(space, address);
+	const uint64_t entry = table_get(space->root, address);
+	struct page *copy;
+	int error;
+
+	if (!mapping || !(entry & TABLE_PRESENT))
+		return -EFAULT;
+	if (mapping->flags & SPACE_SHARED || mapping->access & SPACE_WRITE ||
+	    !(mapping->access & SPACE_EXECUTE))
+		return -EACCES;
+	copy = page_alloc(PAGES_PROGRAM, false);
+	if (!copy)
+		return -ENOMEM;
+	memcpy(page_memory(copy), contents, PAGE_SIZE);
+	table_set(space->root, address, entry_for(mapping, copy, true, true));
+	error = space_replaced(space, address);
+	page_drop(table_page(entry));
+	return error;
+}
+
 int space_populate(struct space *space, uint64_t begin, uint64_t end)
 {
 	int error = 0;

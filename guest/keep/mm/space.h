@@ -70,6 +70,12 @@ void space_heap(const struct space *space, uint64_t range[2]);
 int space_fault(struct space *space, uint64_t address, unsigned access);
 
 /*
+ * Gives a page of a program's code other contents, of which the file and others who map it know nothing. Errors: -EACCES
+ * for what is not private, not code, or can be written by the program; -EFAULT, -ENOMEM.
+ */
+int space_replace_code(struct space *space, uint64_t address, const void *page);
+
+/*
  * The same for the kernel: the memory behind a program's address, up to the end of that page; NULL with the error in
  * *error. The pointer is good until the caller sleeps.
  */

@@ -12,9 +12,15 @@ static void on_event(struct registers *registers)
 	schedule_events();
 }
 
+static void on_system_call(struct registers *registers)
+{
+	arch_system_call(registers);
+	system_call_run(registers);
+}
+
 static void (*const causes[])(struct registers *registers) = {
 	[POSTERN_VCPU_CAUSE_EVENT] = on_event,
-	[POSTERN_VCPU_CAUSE_SYSTEM_CALL] = system_call_run,
+	[POSTERN_VCPU_CAUSE_SYSTEM_CALL] = on_system_call,
 	[POSTERN_VCPU_CAUSE_PAGE_FAULT] = fault_page,
 	[POSTERN_VCPU_CAUSE_EXCEPTION] = fault_exception,
 };

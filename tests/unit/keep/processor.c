@@ -152,6 +152,11 @@ void arch_context_switch(struct context *from, const struct context *to, void *e
 	leave(self, (struct fiber *)to->rsp);
 }
 
+void arch_system_call(struct registers *registers)
+{
+	(void)registers;
+}
+
 void arch_enter_program(struct registers *registers)
 {
 	program_enter(registers);

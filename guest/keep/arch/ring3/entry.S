@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* entry.S - from the program into the kernel and back. */
 #include "arch/offsets.h"
+#include "arch/ring3/gate.h"
 
 	.text
 
@@ -60,9 +61,12 @@ ring3_return_begin:
 	notq %rax
 	testq %rax, %gs:PAGE_PENDING
 	jnz 2f
+	/* A program without a GS base of its own has the kernel's: see ring3_gate. */
 	movq REGISTERS_GS_BASE - REGISTERS_GENERAL(%rsp), %rax
+	testq %rax, %rax
+	jz 1f
 	wrgsbase %rax
-	movq (%rsp), %r15
+1:	movq (%rsp), %r15
 	movq 8(%rsp), %r14
 	movq 16(%rsp), %r13
 	movq 24(%rsp), %r12
@@ -87,6 +91,61 @@ ring3_return_end:
 	movq $1, (%rsp) /* cause: an event */
 	jmp enter
 	.size ring3_entry, . - ring3_entry
+
+/*
+ * A system call by a site that was rewritten (sites.c): the number in rax, the address behind the site in rcx, all else
+ * as the program has it. The GS base tells the vCPU, unless the program has one of its own; then the call is made by the
+ * instruction that is still in front of that address, and so it is if an event comes before they are disabled:
+ * ring3_take_state() sees to that.
+ */
+	.globl ring3_gate, ring3_gate_end
+	.hidden ring3_gate, ring3_gate_end
+	.type ring3_gate, @function
+ring3_gate:
+	rdgsbase %r11
+	cmpq ring3_first_page(%rip), %r11
+	jb 1f
+	cmpq ring3_last_page(%rip), %r11
+	jbe 2f
+1:	leaq -2(%rcx), %r11
+	jmp *%r11
+2:	movl $0, %gs:PAGE_ENABLED
+ring3_gate_end:
+	movq %rsp, %r11
+	movq %gs:PAGE_ENTRY_STACK, %rsp
+	leaq -REGISTERS_SIZE(%rsp), %rsp
+	movq %r15, REGISTERS_GENERAL(%rsp)
+	movq %r14, REGISTERS_GENERAL + 8(%rsp)
+	movq %r13, REGISTERS_GENERAL + 16(%rsp)
+	movq %r12, REGISTERS_GENERAL + 24(%rsp)
+	movq %rbp, REGISTERS_GENERAL + 32(%rsp)
+	movq %rbx, REGISTERS_GENERAL + 40(%rsp)
+	movq %r10, REGISTERS_GENERAL + 56(%rsp)
+	movq %r9, REGISTERS_GENERAL + 64(%rsp)
+	movq %r8, REGISTERS_GENERAL + 72(%rsp)
+	movq %rax, REGISTERS_GENERAL + 80(%rsp)
+	movq %rcx, REGISTERS_GENERAL + 88(%rsp)
+	movq %rdx, REGISTERS_GENERAL + 96(%rsp)
+	movq %rsi, REGISTERS_GENERAL + 104(%rsp)
+	movq %rdi, REGISTERS_GENERAL + 112(%rsp)
+	movq %rcx, REGISTERS_RIP(%rsp)
+	movq %r11, REGISTERS_RSP(%rsp)
+	pushfq
+	popq %rax
+	cld
+	movq %rax, REGISTERS_FLAGS(%rsp)
+	movq %rax, REGISTERS_GENERAL + 48(%rsp) /* r11 */
+	movl %cs, %eax
+	movq %rax, REGISTERS_CS(%rsp)
+	movl %ss, %eax
+	movq %rax, REGISTERS_SS(%rsp)
+	movq $POSTERN_SYSTEM_CALL, (%rsp) /* cause */
+	movq $POSTERN_PROGRAM, 8(%rsp)    /* mode */
+	movq $RING3_BY_GATE, 16(%rsp)     /* vector */
+	xorl %ebp, %ebp
+	movq %rbp, REGISTERS_GS_BASE(%rsp)
+	jmp enter
+	.size ring3_gate, . - ring3_gate
 
 /* void ring3_enter_program(struct registers *) */
 	.globl ring3_enter_program

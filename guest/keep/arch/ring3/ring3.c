@@ -3,6 +3,7 @@
 #include "arch/ring3/ring3.h"
 
 #include "arch/offsets.h"
+#include "arch/ring3/gate.h"
 
 #define HIDDEN __attribute__((visibility("hidden")))
 
@@ -11,6 +12,12 @@ HIDDEN _Noreturn void ring3_enter_program(struct registers *registers);
 HIDDEN struct registers *ring3_take_state(struct registers *registers);
 extern const char ring3_return_begin[] HIDDEN, ring3_return_iret[] HIDDEN, ring3_return_end[] HIDDEN;
 
+_Static_assert(POSTERN_SYSTEM_CALL == POSTERN_VCPU_CAUSE_SYSTEM_CALL, "see entry.S");
+_Static_assert(POSTERN_PROGRAM == POSTERN_VCPU_MODE_PROGRAM, "see entry.S");
+_Static_assert(offsetof(struct registers, mode) == 8 && offsetof(struct registers, vector) == 16,
+	       "see entry.S");
+_Static_assert(offsetof(struct registers, rflags) == REGISTERS_FLAGS, "see entry.S");
+_Static_assert(offsetof(struct registers, rsp) == REGISTERS_RSP, "see entry.S");
 _Static_assert(REGISTERS_IRET <= 128, "the host leaves the general registers alone at iretq");
 
 /* The frame that the way back was leaving when an event came; NULL if it was something else that was met. */
@@ -26,6 +33,28 @@ static struct registers *interrupted_return(const struct postern_vcpu_page *page
 	return (struct registers *)(general - REGISTERS_GENERAL);
 }
 
+/* The lowest and the highest of the vCPUs' pages: what a GS base of the kernel's is. */
+uint64_t ring3_first_page HIDDEN = UINT64_MAX;
+uint64_t ring3_last_page HIDDEN;
+
+/* A program that has no GS base of its own has the kernel's. */
+static void take_gs(struct registers *registers)
+{
+	if (registers->gs_base >= ring3_first_page && registers->gs_base <= ring3_last_page)
+		registers->gs_base = 0;
+}
+
+/* An event before events were disabled: it finds the program in front of the instruction that makes the call. */
+static void take_gate(struct registers *registers)
+{
+	enum { SYSTEM_CALL_SIZE = 2 };
+
+	if (registers->rip < (uint64_t)ring3_gate || registers->rip >= (uint64_t)ring3_gate_end)
+		return;
+	registers->mode = POSTERN_VCPU_MODE_PROGRAM;
+	registers->rip = registers->rcx - SYSTEM_CALL_SIZE;
+}
+
 /* Completes the frame of which entry.S has filled in the general registers; or returns another one to go on with. */
 struct registers *ring3_take_state(struct registers *registers)
 {
@@ -37,6 +66,8 @@ struct registers *ring3_take_state(struct registers *registers)
 		registers = leaving;
 	} else {
 		arch_fill_frame(registers);
+		take_gs(registers);
+		take_gate(registers);
 	}
 	arch_state_taken();
 	return registers;
@@ -44,6 +75,10 @@ struct registers *ring3_take_state(struct registers *registers)
 
 static void start_vcpu(void)
 {
+	const uint64_t page = (uint64_t)guest_vcpu_page();
+
+	ring3_first_page = least(ring3_first_page, page);
+	ring3_last_page = most(ring3_last_page, page);
 	arch_set_callbacks(ring3_entry);
 }
 
@@ -69,6 +104,7 @@ const struct arch_engine arch_ring3 = {
 	.registers_reset = registers_reset,
 	.set_entry_stack = set_entry_stack,
 	.enter_program = ring3_enter_program,
+	.system_call = ring3_system_call,
 	.tables_changed = ring3_tables_changed,
 	.tables_begin = ring3_tables_begin,
 	.tables_end = ring3_tables_end,

@@ -10,4 +10,11 @@ void ring3_tables_begin(uint64_t *root);
 void ring3_tables_end(uint64_t *root);
 void ring3_tables_use(const uint64_t *root);
 
+/* sites.c: a program has made a system call by trap; if it often does there, it need not any more. */
+void ring3_system_call(struct registers *registers);
+
+/* entry.S: where rewritten sites lead to. */
+extern const char ring3_gate[] __attribute__((visibility("hidden")));
+extern const char ring3_gate_end[] __attribute__((visibility("hidden")));
+
 #endif
