@@ -5,8 +5,9 @@
 #include "fs/inode.h"
 #include "fs/memory.h"
 #include "fs/terminal.h"
+#include "task/task.h"
 
-enum { CHUNK = 256 };
+enum { CHUNK = 256, BREATH = 1 << 20, RANDOM_BREATH = 4096 };
 
 static int64_t read_nothing(struct file *file, struct transfer *to, uint64_t *position)
 {
@@ -18,9 +19,21 @@ static int64_t read_nothing(struct file *file, struct transfer *to, uint64_t *po
 
 static int64_t read_zeros(struct file *file, struct transfer *to, uint64_t *position)
 {
+	int64_t done = 0;
+
 	(void)file;
 	(void)position;
-	return transfer_zero(to, to->left);
+	while (to->left) {
+		const size_t part = least(to->left, BREATH);
+		const int64_t result = transfer_zero(to, part);
+
+		if (result < 0)
+			return done ? done : result;
+		done += result;
+		if ((size_t)result < part || (to->left && task_breathe()))
+			break;
+	}
+	return done;
 }
 
 static int64_t read_random(struct file *file, struct transfer *to, uint64_t *position)
@@ -38,6 +51,8 @@ static int64_t read_random(struct file *file, struct transfer *to, uint64_t *pos
 		if (count <= 0)
 			return done ? done : count;
 		done += count;
+		if (done % RANDOM_BREATH == 0 && to->left && task_breathe())
+			break;
 	}
 	return done;
 }

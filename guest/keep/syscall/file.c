@@ -302,38 +302,46 @@ static int64_t with_file(uint64_t descriptor, int64_t (*run)(struct file *file, 
 
 /* ---- from file to file ---- */
 
-/* Copies through the kernel; positions: NULL for the files' own. Returns how many bytes. */
-static int64_t copy(struct file *from, uint64_t *from_position, struct file *to, uint64_t *to_position,
-		    uint64_t length)
+/* One side of a copy: a file, and the position in it that moves. */
+struct side {
+	struct file *file;
+	uint64_t *position;
+};
+
+/* Copies at most `length` bytes through the kernel. Returns how many. */
+static int64_t copy_step(const struct side *from, const struct side *to, char *bytes, size_t length)
+{
+	const uint64_t begin = *from->position;
+	struct transfer transfer;
+	int64_t count, result;
+
+	transfer_of_kernel(&transfer, bytes, length);
+	count = from->file->functions->read(from->file, &transfer, from->position);
+	if (count <= 0)
+		return count;
+	transfer_of_kernel(&transfer, bytes, (size_t)count);
+	result = to->file->functions->write(to->file, &transfer, to->position);
+	/* What was not written was not read. */
+	if (result < count)
+		*from->position = begin + (uint64_t)(result > 0 ? result : 0);
+	return result;
+}
+
+static int64_t copy(const struct side *from, const struct side *to, uint64_t length)
 {
 	char *bytes = guest_pages_alloc(COPY_SIZE / PAGE_SIZE);
-	int64_t done = 0;
-	int64_t result = bytes ? 0 : -ENOMEM;
+	uint64_t done = 0;
+	int64_t result = bytes ? 1 : -ENOMEM;
 
-	while (!result && (uint64_t)done < length) {
-		struct transfer transfer;
-		int64_t count;
-		uint64_t *source = from_position ? from_position : &from->position;
-		const uint64_t begin = *source;
-
-		transfer_of_kernel(&transfer, bytes, least(length - (uint64_t)done, COPY_SIZE));
-		count = from->functions->read(from, &transfer, source);
-		if (count <= 0) {
-			result = count;
+	while (result > 0 && done < length) {
+		result = copy_step(from, to, bytes, least(length - done, COPY_SIZE));
+		if (result > 0)
+			done += (uint64_t)result;
+		if (result > 0 && task_breathe())
 			break;
-		}
-		transfer_of_kernel(&transfer, bytes, (size_t)count);
-		result = to->functions->write(to, &transfer, to_position ? to_position : &to->position);
-		if (result < count && from->functions->seek)
-			*source = begin +
-				  (uint64_t)(result > 0 ? result : 0); /* what was not written was not read */
-		if (result <= 0)
-			break;
-		done += result;
-		result = result < count;
 	}
 	guest_pages_free(bytes, COPY_SIZE / PAGE_SIZE);
-	return done ? done : result < 0 ? result : 0;
+	return done ? (int64_t)done : result < 0 ? result : 0;
 }
 
 static int read_position(uint64_t address, uint64_t *position)
@@ -343,63 +351,86 @@ static int read_position(uint64_t address, uint64_t *position)
 	return (int64_t)*position < 0 ? -EINVAL : 0;
 }
 
-/* address: of a position that the program keeps, or 0 for the file's own. */
-static int64_t copy_between(uint64_t in, uint64_t in_address, uint64_t out, uint64_t out_address,
-			    uint64_t length)
+/* A copy that is asked for: descriptors, addresses of positions that the program keeps (0: the files' own), bytes. */
+struct copy_request {
+	uint64_t in, in_address, out, out_address, length;
+	bool is_range; /* copy_file_range(2): from one regular file to another */
+};
+
+static bool is_regular(const struct file *file)
+{
+	return file->inode && inode_is(file->inode, MODE_REGULAR);
+}
+
+/* What can be read at a position is not lost when it cannot be written. A file is not copied into what is read of it. */
+static int check_copy(const struct side *from, const struct side *to, const struct copy_request *request)
+{
+	const uint64_t a = *from->position;
+	const uint64_t b = *to->position;
+
+	if (!from->file->functions->seek || (request->out_address && !to->file->functions->seek))
+		return -EINVAL;
+	if (!request->is_range)
+		return 0;
+	if (!is_regular(from->file) || !is_regular(to->file))
+		return -EINVAL;
+	if (to->file->flags & O_APPEND)
+		return -EBADF;
+	return from->file->inode == to->file->inode && a < b + request->length && b < a + request->length
+		       ? -EINVAL
+		       : 0;
+}
+
+static int64_t copy_files(struct file *in, struct file *out, const struct copy_request *request)
 {
 	uint64_t positions[2];
-	int error = 0;
-	struct file *from;
-	struct file *to;
-	int64_t result;
+	const struct side from = { in, request->in_address ? &positions[0] : &in->position };
+	const struct side to = { out, request->out_address ? &positions[1] : &out->position };
+	int64_t result = 0;
 
-	if (in_address)
-		error = read_position(in_address, &positions[0]);
-	if (!error && out_address)
-		error = read_position(out_address, &positions[1]);
-	from = error ? NULL : file_for(in, READ, &error);
-	if (from && !from->functions->seek) { /* what was read and not written would be lost */
-		file_drop(from);
-		return -EINVAL;
-	}
-	to = from ? file_for(out, WRITE, &error) : NULL;
-	if (to) {
-		/* As on Linux: what is taken out of a pipe or a terminal and cannot be written would be lost. */
-		result = !from->functions->seek
-				 ? -EINVAL
-				 : copy(from, in_address ? &positions[0] : NULL, to,
-					out_address ? &positions[1] : NULL, least(length, TRANSFER_MOST));
-		file_drop(to);
-		file_drop(from);
-		if (result > 0 && in_address && user_write(in_address, &positions[0], sizeof *positions))
-			result = -EFAULT;
-		if (result > 0 && out_address && user_write(out_address, &positions[1], sizeof *positions))
-			result = -EFAULT;
-		return result;
-	}
-	if (from)
-		file_drop(from);
-	return error;
+	if (request->in_address)
+		result = read_position(request->in_address, &positions[0]);
+	if (!result && request->out_address)
+		result = read_position(request->out_address, &positions[1]);
+	if (!result)
+		result = check_copy(&from, &to, request);
+	if (!result)
+		result = copy(&from, &to, request->length);
+	if (result > 0 && request->in_address &&
+	    user_write(request->in_address, &positions[0], sizeof *positions))
+		result = -EFAULT;
+	if (result > 0 && request->out_address &&
+	    user_write(request->out_address, &positions[1], sizeof *positions))
+		result = -EFAULT;
+	return result;
+}
+
+static int64_t copy_between(const struct copy_request *request)
+{
+	int error = 0;
+	struct file *in = file_for(request->in, READ, &error);
+	struct file *out = in ? file_for(request->out, WRITE, &error) : NULL;
+	int64_t result = out ? copy_files(in, out, request) : error;
+
+	if (out)
+		file_drop(out);
+	if (in)
+		file_drop(in);
+	return result;
 }
 
 static int64_t send_file(const uint64_t argument[6])
 {
-	return copy_between(argument[1], argument[2], argument[0], 0, argument[3]);
-}
-
-static int64_t do_check_regular(struct file *file, const uint64_t *argument)
-{
-	(void)argument;
-	return file->inode && inode_is(file->inode, MODE_REGULAR) ? 0 : -EINVAL;
+	return copy_between(&(struct copy_request){ argument[1], argument[2], argument[0], 0,
+						    least(argument[3], TRANSFER_MOST), false });
 }
 
 static int64_t copy_file_range(const uint64_t argument[6])
 {
-	int64_t error = argument[5] ? -EINVAL : with_file(argument[0], do_check_regular, NULL);
-
-	if (!error)
-		error = with_file(argument[2], do_check_regular, NULL);
-	return error ? error : copy_between(argument[0], argument[1], argument[2], argument[3], argument[4]);
+	if (argument[5])
+		return -EINVAL;
+	return copy_between(&(struct copy_request){ argument[0], argument[1], argument[2], argument[3],
+						    least(argument[4], TRANSFER_MOST), true });
 }
 
 /* ---- sizes and disks ---- */

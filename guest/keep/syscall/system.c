@@ -105,7 +105,7 @@ static int64_t give_random(uint64_t to, uint64_t length, bool may_wait, void *bu
 		const size_t part = least(length - done, CHUNK);
 		int error;
 
-		if (done >= UNINTERRUPTED && signal_is_due(current_task()))
+		if (done >= UNINTERRUPTED && task_breathe())
 			break;
 		error = fill(buffer, part, may_wait);
 		if (!error)

@@ -197,6 +197,15 @@ void schedule_if_due(void)
 	task_yield();
 }
 
+bool task_breathe(void)
+{
+	kernel_unlock();
+	kernel_lock();
+	schedule_events();
+	schedule_if_due();
+	return signal_is_due(current_task());
+}
+
 void schedule_end_task(void)
 {
 	struct vcpu *vcpu = own_vcpu();

@@ -171,6 +171,11 @@ void keep_process_ended(struct process *process);
 
 /* Lets others run, if there are any. */
 void task_yield(void);
+/*
+ * Between two steps of a call that may be long: timers, other vCPUs and other tasks have their turn; what was known may have
+ * changed then. Returns whether a signal is due, for which the call had better end.
+ */
+bool task_breathe(void);
 void task_wake(struct task *task);
 /* Ends an interruptible sleep of the task, and makes it enter the kernel if it runs: a signal, or the end. */
 void task_interrupt(struct task *task);

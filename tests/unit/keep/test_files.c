@@ -525,6 +525,76 @@ PROGRAM_CASE(test_a_file_is_cut_while_it_is_read)
 	CHECK_IS(program_load(slow_memory), 0x61746164);
 }
 
+/* ---- from file to file ---- */
+
+static uint64_t ends[2];
+
+static void make_pipe(unsigned flags)
+{
+	int32_t numbers[2];
+
+	CHECK_IS(call(SYS_pipe2, buffer, flags), 0);
+	program_read(buffer, numbers, sizeof numbers);
+	ends[0] = (uint64_t)numbers[0];
+	ends[1] = (uint64_t)numbers[1];
+}
+
+static unsigned signals;
+
+static void on_signal(int number, uint64_t info, uint64_t context)
+{
+	(void)number;
+	(void)info;
+	(void)context;
+	signals++;
+}
+
+PROGRAM_CASE(test_files_are_copied_within_the_kernel)
+{
+	uint64_t from, to;
+
+	start();
+	make_file("f", "0123456789");
+	from = (uint64_t)open_file("f", O_RDWR);
+	to = (uint64_t)open_file("g", O_CREAT | O_RDWR);
+	CHECK_IS(call(SYS_sendfile, to, from, 0, 4), 4);
+	program_write(buffer, (const uint64_t[1]){ 6 }, 8);
+	CHECK_IS(call(SYS_sendfile, to, from, buffer, 100), 4);
+	CHECK_IS(program_load(buffer), 10);
+	CHECK_IS(call(SYS_lseek, from, 0, SEEK_CUR), 4);
+	check_contents("g", "01236789");
+	CHECK_IS(call(SYS_copy_file_range, from, 0, to, 0, 2, 0), 2);
+	check_contents("g", "0123678945");
+	/* Not over itself, and not what is no file. */
+	program_write(buffer, (const uint64_t[2]){ 0, 3 }, 16);
+	CHECK_IS(call(SYS_copy_file_range, from, buffer, from, buffer + 8, 5, 0), -EINVAL);
+	CHECK_IS(call(SYS_copy_file_range, from, buffer, from, buffer + 8, 3, 0), 3);
+	make_pipe(O_NONBLOCK);
+	CHECK_IS(call(SYS_copy_file_range, from, 0, ends[1], 0, 5, 0), -EINVAL);
+	CHECK_IS(call(SYS_sendfile, ends[1], from, 0, 2), 2);
+	CHECK_IS(call(SYS_sendfile, to, ends[0], 0, 2), -EINVAL);
+	CHECK_IS(call(SYS_sendfile, to, (uint64_t)call(SYS_eventfd2, 1, 1), 0, 100), -EINVAL);
+	CHECK_IS(call(SYS_sendfile, from, to, 8, 2), -EFAULT);
+}
+
+PROGRAM_CASE(test_a_long_copy_ends_for_a_signal)
+{
+	const int64_t soon[] = { 0, 0, 0, 1000 };
+	const uint64_t all = UINT64_C(1) << 40;
+	uint64_t from, to;
+	int64_t result;
+
+	start();
+	program_handle(SIGALRM, on_signal, 0, 0);
+	from = (uint64_t)open_file("/dev/zero", O_RDONLY);
+	to = (uint64_t)open_file("/dev/null", O_WRONLY);
+	program_write(buffer, soon, sizeof soon);
+	CHECK_IS(call(SYS_setitimer, 0, buffer, 0), 0);
+	result = call(SYS_sendfile, to, from, 0, all);
+	CHECK(result > 0 && result < INT32_MAX);
+	CHECK_IS(signals, 1);
+}
+
 /* ---- descriptors ---- */
 
 PROGRAM_CASE(test_descriptors_are_the_lowest_numbers)
@@ -569,18 +639,6 @@ PROGRAM_CASE(test_descriptors_run_out)
 
 /* ---- pipes ---- */
 
-static uint64_t ends[2];
-
-static void make_pipe(unsigned flags)
-{
-	int32_t numbers[2];
-
-	CHECK_IS(call(SYS_pipe2, buffer, flags), 0);
-	program_read(buffer, numbers, sizeof numbers);
-	ends[0] = (uint64_t)numbers[0];
-	ends[1] = (uint64_t)numbers[1];
-}
-
 static int16_t poll_of(uint64_t descriptor)
 {
 	struct {
@@ -592,16 +650,6 @@ static int16_t poll_of(uint64_t descriptor)
 	CHECK(call(SYS_poll, buffer, 1, 0) >= 0);
 	program_read(buffer, &request, sizeof request);
 	return request.found;
-}
-
-static unsigned signals;
-
-static void on_signal(int number, uint64_t info, uint64_t context)
-{
-	(void)number;
-	(void)info;
-	(void)context;
-	signals++;
 }
 
 PROGRAM_CASE(test_a_pipe_from_end_to_end)
@@ -753,6 +801,8 @@ int main(void)
 		cmocka_unit_test(test_bad_memory_of_programs),
 		cmocka_unit_test(test_a_file_is_cut_while_it_is_written),
 		cmocka_unit_test(test_a_file_is_cut_while_it_is_read),
+		cmocka_unit_test(test_files_are_copied_within_the_kernel),
+		cmocka_unit_test(test_a_long_copy_ends_for_a_signal),
 		cmocka_unit_test(test_descriptors_are_the_lowest_numbers),
 		cmocka_unit_test(test_descriptors_run_out),
 		cmocka_unit_test(test_a_pipe_from_end_to_end),
