@@ -131,28 +131,45 @@ static void prepare(struct io_uring_sqe *entry, const struct file_work *work)
 	entry->flags |= IOSQE_ASYNC;
 }
 
+/*
+ * Hands the entry that was got last to the kernel. If that is short of memory, the entry is taken back: the kernel looks
+ * for entries only when it is entered.
+ */
+static bool submit(struct io_uring *ring)
+{
+	if (io_uring_submit(ring) == 1)
+		return true;
+	ring->sq.sqe_head = --ring->sq.sqe_tail;
+	io_uring_smp_store_release(ring->sq.ktail, ring->sq.sqe_tail);
+	return false;
+}
+
 bool file_queue_put(struct file_queue *queue, const struct file_work *work)
 {
-	struct io_uring_sqe *entry = NULL;
+	struct io_uring_sqe *entry;
 	struct place *place;
+	bool is_put = false;
 
 	if (!queue)
 		return false;
 	pthread_mutex_lock(&queue->mutex);
 	place = queue->free;
-	if (place)
-		entry = io_uring_get_sqe(&queue->ring);
+	entry = place ? io_uring_get_sqe(&queue->ring) : NULL;
 	if (entry) {
 		queue->free = place->next;
 		*place = (struct place){ .frame = work->frame, .done = work->done };
 		prepare(entry, work);
 		io_uring_sqe_set_data(entry, place);
 		atomic_fetch_add_explicit(&queue->count, 1, memory_order_relaxed);
-		/* Should the kernel be short of memory, file_queue_take() submits it again. */
-		io_uring_submit(&queue->ring);
+		is_put = submit(&queue->ring);
+	}
+	if (entry && !is_put) {
+		atomic_fetch_sub_explicit(&queue->count, 1, memory_order_relaxed);
+		place->next = queue->free;
+		queue->free = place;
 	}
 	pthread_mutex_unlock(&queue->mutex);
-	return entry;
+	return is_put;
 }
 
 /* ---- taking out ---- */
@@ -171,7 +188,7 @@ static int64_t result_of(const struct place *place, int64_t result)
 	return result == -ECANCELED ? result : file_answer(place->frame, result);
 }
 
-/* What is done, up to a few: frames and results. Returns how many; others are counted in *more. */
+/* What is done, up to a few: frames and results. Returns how many. */
 static unsigned take_some(struct file_queue *queue, struct gate_frame *frames[TAKEN_AT_ONCE],
 			  int64_t results[TAKEN_AT_ONCE])
 {
@@ -180,8 +197,6 @@ static unsigned take_some(struct file_queue *queue, struct gate_frame *frames[TA
 	unsigned taken;
 
 	pthread_mutex_lock(&queue->mutex);
-	if (io_uring_sq_ready(&queue->ring))
-		io_uring_submit(&queue->ring);
 	taken = io_uring_peek_batch_cqe(&queue->ring, completions, TAKEN_AT_ONCE);
 	for (unsigned i = 0; i < taken; i++) {
 		struct place *place = io_uring_cqe_get_data(completions[i]);
@@ -231,7 +246,7 @@ void file_queue_cancel(struct file_queue *queue)
 	if (entry) {
 		io_uring_prep_cancel(entry, NULL, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
 		io_uring_sqe_set_data(entry, NULL);
-		io_uring_submit(&queue->ring);
+		submit(&queue->ring);
 	}
 	pthread_mutex_unlock(&queue->mutex);
 }

@@ -283,6 +283,140 @@ static void climbing(void **state)
 	attack(&swap, climb);
 }
 
+/* ---- all calls, in any order ---- */
+
+enum { RANDOM_CALLS = 20000, HANDLES = 16 };
+
+static uint64_t seed = 1;
+static postern_handle_t handles[HANDLES];
+
+/* Numbers that look random and are the same each time (xorshift64*). */
+static uint32_t pick(uint32_t below)
+{
+	seed ^= seed >> 12;
+	seed ^= seed << 25;
+	seed ^= seed >> 27;
+	return (uint32_t)(seed * UINT64_C(0x2545f4914f6cdd1d) >> 33) % below;
+}
+
+/* A path of names that are there, or that calls make: directories, files, links in all directions. */
+static const char *random_path(void)
+{
+	static const char *const names[] = { "a",   "deep", "file", "other", "evil",    "link",
+					     "new", "..",   ".",    "",      "x",       "y",
+					     "sub", "up",   "loop", "far",   "outside", "file/" };
+	static char paths[2][256];
+	static unsigned which;
+	char *path = paths[which++ % 2];
+
+	*path = '\0';
+	if (pick(40) == 0)
+		strcat(path, "/");
+	for (unsigned count = 1 + pick(4); count; count--) {
+		strcat(path, names[pick(sizeof names / sizeof *names)]);
+		if (count > 1 || pick(12) == 0)
+			strcat(path, "/");
+	}
+	return path;
+}
+
+static postern_handle_t random_handle(void)
+{
+	return pick(4) ? handles[pick(HANDLES)] : tree.root;
+}
+
+static uint32_t random_flags(void)
+{
+	static const uint32_t likely[] = { READ,
+					   READ | WRITE,
+					   READ | CHANGE,
+					   WRITE | CREATE,
+					   READ | WRITE | CREATE | EXCLUSIVE,
+					   WRITE | TRUNCATE,
+					   DIRECTORY | READ | CHANGE,
+					   CHANGE | NO_FOLLOW,
+					   WRITE | APPEND };
+
+	return likely[pick(9)] | (pick(4) ? 0 : NO_LINKS) | (pick(16) ? 0 : 1U << pick(11));
+}
+
+static int64_t open_random(void)
+{
+	const unsigned place = pick(HANDLES);
+	const uint32_t flags = random_flags();
+	int64_t file = file_open(random_handle(), random_path(), flags, flags & CREATE ? 0644 : 0);
+
+	if (file >= 0) {
+		if (handles[place] != tree.root)
+			file_close(handles[place]);
+		handles[place] = (postern_handle_t)file;
+	}
+	return file;
+}
+
+static int64_t change_random(void)
+{
+	const struct postern_file_change how = { .fields = 1U << pick(7), .mode = 0700 };
+
+	return file_change(random_handle(), &how);
+}
+
+static int64_t call_random(void)
+{
+	char data[64] = "";
+
+	switch (pick(16)) {
+	case 0:
+		return file_look(random_handle(), random_path(), pick(4), NULL);
+	case 1:
+		return file_target(random_handle(), random_path(), data, sizeof data);
+	case 2:
+		return file_make(random_handle(), random_path(), pick(6), 0755);
+	case 3:
+		return file_symlink(random_handle(), random_path(), pick(8) ? "../outside" : "/tmp");
+	case 4:
+		return file_link(random_handle(), random_path(), random_handle(), random_path());
+	case 5:
+	case 6:
+		return file_rename(random_handle(), random_path(), random_handle(), random_path(), pick(4));
+	case 7:
+		return file_remove(random_handle(), random_path(), pick(2));
+	case 8:
+		return change_random();
+	case 9:
+		return file_write(random_handle(), pick(100), "guest", 5);
+	case 10:
+		return file_read(random_handle(), pick(100), data, sizeof data);
+	case 11:
+		return file_resize(random_handle(), pick(10000));
+	case 12:
+		return file_list(random_handle(), pick(2), 4096);
+	default:
+		return open_random();
+	}
+}
+
+/* Whatever a guest does, it does within; and it is told nothing that the contract does not declare. */
+static void calls_in_any_order(void **state)
+{
+	unsigned fine = 0;
+
+	(void)state;
+	make_tree();
+	host_link("shared/up", "..");
+	host_link("shared/loop", "loop");
+	host_link("shared/far", "/");
+	host_directory("shared/a/sub");
+	for (unsigned i = 0; i < HANDLES; i++)
+		handles[i] = tree.root;
+	for (unsigned i = 0; i < RANDOM_CALLS; i++)
+		fine += call_random() >= 0;
+	/* Many of them came through, so that the rest of this means something. */
+	assert_true(fine > RANDOM_CALLS / 20);
+	check_outside();
+	tree_destroy();
+}
+
 /* ---- vCPUs that use what others close ---- */
 
 static _Atomic uint32_t shared_handle;
@@ -433,6 +567,7 @@ int main(void)
 		cmocka_unit_test(a_file_becomes_a_link),
 		cmocka_unit_test(a_file_becomes_a_fifo),
 		cmocka_unit_test(climbing),
+		cmocka_unit_test(calls_in_any_order),
 		cmocka_unit_test(handles_that_others_close),
 		cmocka_unit_test(all_handles_are_had_and_no_more),
 		cmocka_unit_test(lists_do_not_disturb_each_other),

@@ -376,6 +376,9 @@ static void modes_change(void **state)
 	how.mode = 0;
 	assert_int_equal(file_change(open_fine(tree.root, "top", CHANGE), &how), 0);
 	assert_int_equal(mode_of("shared/top"), S_IFREG);
+	/* Nobody may open it now, but its owner may give it other bits. */
+	how.mode = 0644;
+	assert_int_equal(file_change(open_fine(tree.root, "top", CHANGE), &how), 0);
 	how.mode = 0700;
 	assert_int_equal(file_change(open_fine(tree.root, "a", CHANGE), &how), 0);
 	assert_int_equal(mode_of("shared/a"), S_IFDIR | 0700);
