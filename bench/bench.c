@@ -16,6 +16,7 @@ static const struct benchmark benchmarks[] = {
 	{ "crossing", bench_crossing, "each way between a guest's program, its kernel and the host" },
 	{ "gate", bench_gate, "the host's side of a call: decode, validate, dispatch" },
 	{ "programs", bench_programs, "ordinary programs by 'postern run', against the host" },
+	{ "start", bench_start, "from exec to exit of the smallest guest, and the memory it takes" },
 };
 
 enum { BENCHMARKS = sizeof benchmarks / sizeof *benchmarks, EXIT_USAGE = 2 };

@@ -9,7 +9,9 @@
 extern const uint8_t keep_image[];
 extern const uint64_t keep_image_size;
 
-/* The guest of postern bench crossing. */
+/* The guests of postern bench start, guest/examples/hello.c, and of postern bench crossing. */
+extern const uint8_t hello_image[];
+extern const uint64_t hello_image_size;
 extern const uint8_t crossing_image[];
 extern const uint64_t crossing_image_size;
 

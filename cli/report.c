@@ -359,6 +359,17 @@ static json_t *json_stats(const struct report *report)
 			 (json_int_t)machine_resident(report->machine));
 }
 
+/* In ns of CLOCK_MONOTONIC. */
+static json_t *json_times(const struct machine_times *times)
+{
+	json_t *object = json_pack("{s:I}", "begin", (json_int_t)times->begin);
+
+	for (unsigned step = 0; step < MACHINE_STEPS; step++)
+		json_object_set_new(object, machine_step_name((enum machine_step)step),
+				    json_integer((json_int_t)times->end[step]));
+	return object;
+}
+
 json_t *report_json(const struct report *report)
 {
 	const struct machine_result *result = report->result;
@@ -374,5 +385,6 @@ json_t *report_json(const struct report *report)
 	if (result->end == MACHINE_SIGNALLED)
 		json_object_set_new(object, "signal", json_integer(result->code));
 	json_object_set_new(object, "stats", json_stats(report));
+	json_object_set_new(object, "times", json_times(machine_times(report->machine)));
 	return object;
 }

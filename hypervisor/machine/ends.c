@@ -142,14 +142,17 @@ int machine_run(struct machine *machine, struct machine_result *result, struct m
 
 	if (error)
 		return message_say(message, error, "cannot give up rights: %s", reason);
+	machine_step_ended(machine, MACHINE_STEP_JAIL);
 	if (machine->kernel.kind != KERNEL_NONE)
 		services_make_terminal_raw(&machine->services);
 	for (unsigned i = 0; i < (machine->start.start == ENGINE_START_PARAVIRTUAL ? 1 : machine->vcpu_count);
 	     i++)
 		machine_vcpu_start(&machine->vcpus[i]);
 	wait_for_end(machine);
+	machine_step_ended(machine, MACHINE_STEP_GUEST);
 	machine_quit(machine);
 	error = wait_for_threads(machine, message);
+	machine_step_ended(machine, MACHINE_STEP_STOP);
 	if (machine->kernel.kind != KERNEL_NONE)
 		services_restore_terminal(&machine->services);
 	*result = machine->result;

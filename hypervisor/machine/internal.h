@@ -69,7 +69,14 @@ struct machine {
 	_Atomic bool decided;   /* by the first thread that has a reason to end the VM; it writes result */
 	_Atomic bool announced; /* result is complete */
 	struct machine_result result;
+	struct machine_times times; /* by the thread that calls us */
 };
+
+/* times.c */
+
+/* CLOCK_MONOTONIC, in ns. */
+uint64_t machine_now(void);
+void machine_step_ended(struct machine *machine, enum machine_step step);
 
 /* machine.c */
 

@@ -213,6 +213,7 @@ static struct machine *allocate(const struct machine_config *config)
 
 	if (!machine)
 		return NULL;
+	machine->times.begin = machine_now();
 	machine->vcpu_count = config->vcpus;
 	machine->timeout = config->timeout;
 	machine->resolution = config->resolution ? config->resolution : SERVICES_RESOLUTION;
@@ -238,10 +239,13 @@ static int build(struct machine *machine, const struct machine_config *config, s
 	if (error)
 		return message_say(message, error, "cannot watch for signals: %s", strerror(-error));
 	error = create_memory(machine, config, message);
+	machine_step_ended(machine, MACHINE_STEP_MEMORY);
 	if (!error)
 		error = machine_create_gate(machine, config, message);
+	machine_step_ended(machine, MACHINE_STEP_GATE);
 	if (!error)
 		error = load(machine, config, vcpu_pages, message);
+	machine_step_ended(machine, MACHINE_STEP_LOAD);
 	/* Threads are within from their start on; the engine's, too, unless it needs what is given up. */
 	if (!error && !config->engine->needs_files)
 		error = create_jail(machine, config, message);
@@ -249,7 +253,11 @@ static int build(struct machine *machine, const struct machine_config *config, s
 		error = create_engine(machine, config, vcpu_pages, message);
 	if (!error && config->engine->needs_files)
 		error = create_jail(machine, config, message);
-	return error ? error : create_threads(machine, config, message);
+	machine_step_ended(machine, MACHINE_STEP_ENGINE);
+	if (!error)
+		error = create_threads(machine, config, message);
+	machine_step_ended(machine, MACHINE_STEP_THREADS);
+	return error;
 }
 
 static int open_image(struct machine *machine, const struct machine_config *config, struct message *message)
@@ -288,6 +296,7 @@ int machine_create(const struct machine_config *config, struct machine **result,
 		machine_destroy(machine);
 		return error;
 	}
+	machine_step_ended(machine, MACHINE_STEP_IMAGE);
 	error = build(machine, config, message);
 	if (error) {
 		machine_destroy(machine);

@@ -71,6 +71,20 @@ struct machine_result {
 	struct crash crash; /* CRASHED; names live as long as the machine */
 };
 
+/* What a VM's life takes time for, in this order; for whoever wants to know where it goes. */
+enum machine_step {
+	MACHINE_STEP_IMAGE,   /* looking at the image */
+	MACHINE_STEP_MEMORY,  /* RAM */
+	MACHINE_STEP_GATE,    /* gate and services */
+	MACHINE_STEP_LOAD,    /* the image into RAM */
+	MACHINE_STEP_ENGINE,  /* the engine's part, which on ring3 is a process; and the jail's first step */
+	MACHINE_STEP_THREADS, /* that serve the VM */
+	MACHINE_STEP_JAIL,    /* its second step */
+	MACHINE_STEP_GUEST,   /* from its first instruction to its end */
+	MACHINE_STEP_STOP,    /* until all threads have ended */
+	MACHINE_STEPS
+};
+
 /*
  * Makes a VM, ready to run. The calling thread has to outlive it, and the process has to ignore SIGPIPE. With
  * config->signals, the thread has these signals blocked until machine_destroy().
@@ -113,5 +127,14 @@ const struct engine *machine_find_engine(const char *name, struct message *messa
 
 /* All engines, the best first; ends with NULL. */
 extern const struct engine *const machine_engines[];
+
+/* When the VM's life began, and when each step ended: ns of CLOCK_MONOTONIC, 0 for a step that it has not come to. */
+struct machine_times {
+	uint64_t begin;
+	uint64_t end[MACHINE_STEPS];
+};
+const struct machine_times *machine_times(const struct machine *machine);
+/* As "gate". */
+const char *machine_step_name(enum machine_step step);
 
 #endif
