@@ -81,6 +81,7 @@ model: setup-test ## Check the model of the ring's protocol with spin
 bench: release ## Measure what a crossing of the gate costs here
 	build/release/cli/postern bench gate
 	build/release/cli/postern bench crossing
+	build/release/cli/postern bench start
 
 .PHONY: install
 install: release ## Install the release build, under DESTDIR if that is set

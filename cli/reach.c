@@ -319,6 +319,8 @@ static int print(struct guest_memory *memory, bool as_json)
 	json_t *reach;
 	int error = engine_ring3.create(&config, &vm);
 
+	if (!error && (error = engine_ring3.settle(vm)) != 0)
+		engine_ring3.destroy(vm);
 	if (error) {
 		fprintf(stderr, "postern doctor: engine ring3: cannot make a guest process: %s\n",
 			strerror(-error));

@@ -174,6 +174,11 @@ struct engine {
 
 	/* -ENOTSUP for a start or a chipset that the engine does not have. */
 	int (*create)(const struct engine_config *config, struct engine_vm **vm);
+	/*
+	 * Waits for what create() has only begun, so that the caller can do something else meanwhile. Before the first
+	 * run(); NULL: create() leaves nothing undone. On failure there is still destroy() to be called.
+	 */
+	int (*settle)(struct engine_vm *vm);
 	/* Ends all vCPUs, whatever they do, and frees everything. No engine_run() may be under way. */
 	void (*destroy)(struct engine_vm *vm);
 

@@ -2,12 +2,11 @@
 /* jail.c - the steps of the jail: privileges, files, limits, system calls. */
 #include "jail/jail.h"
 
-#include "jail/calls.h"
+#include "jail/filters.h"
 
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/seccomp.h>
-#include <seccomp.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,24 +16,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
-
 /* The handles of all kinds that a VM may have, and some. */
 enum { MOST_DESCRIPTORS = 4096 };
 
 bool jail_is_relaxed(void)
 {
-	return SANITIZED;
+	return JAIL_IS_RELAXED;
 }
 
 static int fail(char *reason, size_t size, const char *what, int error)
@@ -209,50 +196,15 @@ bool jail_has_seccomp(void)
 	return !syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action);
 }
 
-static int add_rules(scmp_filter_ctx filter, enum jail_access files)
-{
-	for (const struct jail_call *call = jail_calls; call->reason; call++) {
-		int error;
-
-		if (call->files > files)
-			continue;
-		error = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call->number, call->tests,
-					       &call->test);
-
-		if (error)
-			return error;
-	}
-	return 0;
-}
-
-static int set_attributes(scmp_filter_ctx filter)
-{
-	/* On all threads; in the log; and looked up by halving, not one by one. */
-	int error = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
-
-	if (!error)
-		error = seccomp_attr_set(filter, SCMP_FLTATR_CTL_LOG, 1);
-	if (!error)
-		error = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-	if (!error)
-		error = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-	return error;
-}
-
+/* On all threads; and what it does not allow is logged. */
 static int filter_calls(enum jail_access files)
 {
-	scmp_filter_ctx filter = seccomp_init(jail_is_relaxed() ? SCMP_ACT_LOG : SCMP_ACT_KILL_PROCESS);
-	int error;
+	const unsigned flags = SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_LOG;
+	long result = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &jail_filters[files]);
 
-	if (!filter)
-		return -ENOMEM;
-	error = set_attributes(filter);
-	if (!error)
-		error = add_rules(filter, files);
-	if (!error)
-		error = seccomp_load(filter);
-	seccomp_release(filter);
-	return error;
+	if (result < 0)
+		return -errno;
+	return result ? -ESRCH : 0; /* the thread that has another filter */
 }
 
 int jail_close(enum jail_access files, char *reason, size_t size)

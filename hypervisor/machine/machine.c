@@ -189,6 +189,16 @@ static int create_threads(struct machine *machine, const struct machine_config *
 	return error ? message_say(message, error, "cannot start a thread: %s", strerror(-error)) : 0;
 }
 
+static int settle_engine(struct machine *machine, const struct machine_config *config,
+			 struct message *message)
+{
+	int error = machine->engine->settle ? machine->engine->settle(machine->vm) : 0;
+
+	return error ? message_say(message, error, "engine %s: cannot make the VM: %s", config->engine->name,
+				   strerror(-error))
+		     : 0;
+}
+
 static int create_jail(struct machine *machine, const struct machine_config *config, struct message *message)
 {
 	struct jail_tree trees[SERVICE_MOUNTS_MAX];
@@ -256,6 +266,8 @@ static int build(struct machine *machine, const struct machine_config *config, s
 	machine_step_ended(machine, MACHINE_STEP_ENGINE);
 	if (!error)
 		error = create_threads(machine, config, message);
+	if (!error)
+		error = settle_engine(machine, config, message);
 	machine_step_ended(machine, MACHINE_STEP_THREADS);
 	return error;
 }

@@ -78,7 +78,7 @@ enum machine_step {
 	MACHINE_STEP_GATE,    /* gate and services */
 	MACHINE_STEP_LOAD,    /* the image into RAM */
 	MACHINE_STEP_ENGINE,  /* the engine's part, which on ring3 is a process; and the jail's first step */
-	MACHINE_STEP_THREADS, /* that serve the VM */
+	MACHINE_STEP_THREADS, /* that serve the VM, and what the engine has left to wait for */
 	MACHINE_STEP_JAIL,    /* its second step */
 	MACHINE_STEP_GUEST,   /* from its first instruction to its end */
 	MACHINE_STEP_STOP,    /* until all threads have ended */

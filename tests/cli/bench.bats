@@ -33,13 +33,25 @@ load common
 	[ "$(grep -c "on the same processor  *[0-9]" <<<"$output")" -eq 2 ]
 }
 
+@test "bench start --json says where the time of a start goes" {
+	run --separate-stderr "$POSTERN" bench start --json
+	[ "$status" -eq 0 ]
+	[ "$(jq -r '[.cases[].name] | join(" ")' <<<"$output")" = "true boot boot_timed" ]
+	[ "$(jq '[.cases[], .parts[] | select(.least_ns >= 0 and .least_ns <= .ns and .ns <= .most_ns)] | length' \
+		<<<"$output")" -eq 14 ]
+	# The parts of a run are all of it, give or take that medians do not add up.
+	[ "$(jq '([.parts[].ns] | add) / (.cases[] | select(.name == "boot_timed").ns) | . > 0.3 and . < 1.7' \
+		<<<"$output")" = true ]
+	[ "$(jq '.memory_kib | . == null or (.monitor > 0 and .guest > 0)' <<<"$output")" = true ]
+}
+
 @test "bench without a name, or with a wrong one, is a usage error" {
 	run "$POSTERN" bench
 	[ "$status" -eq 2 ]
 	run "$POSTERN" bench nothing
 	[ "$status" -eq 2 ]
 	[[ "$output" == *"no such benchmark: nothing"* ]]
-	for name in crossing gate; do
+	for name in crossing gate start; do
 		run "$POSTERN" bench "$name" --fast
 		[ "$status" -eq 2 ]
 	done

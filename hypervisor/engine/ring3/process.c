@@ -236,9 +236,9 @@ static pid_t fork_child(int *pidfd)
 }
 
 /* Waits until every thread has reported; vCPU 0 does so once the filter is in place. */
-static int wait_until_ready(const struct engine_config *config, struct ring3_process *process)
+int ring3_process_settle(struct ring3_process *process, unsigned vcpus)
 {
-	for (unsigned i = 0; i < config->vcpus; i++) {
+	for (unsigned i = 0; i < vcpus; i++) {
 		struct ring3_mailbox *mailbox = &area_of(process, i)->mailbox;
 
 		while (!(__atomic_load_n(&mailbox->turn, __ATOMIC_ACQUIRE) & RING3_TURN_HOST)) {
@@ -263,7 +263,7 @@ int ring3_process_start(const struct engine_config *config, struct ring3_process
 		process->pid = fork_child(&process->pidfd);
 		if (process->pid == 0)
 			run_child(config, process, self);
-		error = process->pid < 0 ? -errno : wait_until_ready(config, process);
+		error = process->pid < 0 ? -errno : 0;
 	}
 	if (error)
 		ring3_process_end(process);

@@ -15,11 +15,14 @@ struct ring3_process {
 	size_t areas_size;
 };
 
-/*
- * Starts a guest process with its vCPUs' threads, all waiting for their first state. On return it is locked
- * down. Errors: negative errno; -ENOTSUP when the host does not let it set itself up.
- */
+/* Starts a guest process, which sets itself up. Errors: negative errno; then there is nothing to end. */
 int ring3_process_start(const struct engine_config *config, struct ring3_process *process);
+
+/*
+ * Waits until it is locked down, and all its vCPUs' threads wait for their first state. Errors: -ENOTSUP when the host
+ * does not let it set itself up.
+ */
+int ring3_process_settle(struct ring3_process *process, unsigned vcpus);
 
 /* Kills it, waits for its end, and frees everything. */
 void ring3_process_end(struct ring3_process *process);

@@ -102,10 +102,7 @@ static void hand_over(struct engine_vcpu *vcpu)
 	uint32_t *turn = &vcpu->area->mailbox.turn;
 	const uint32_t looks = vcpu->pair.spin.budget;
 
-	if (looks != vcpu->advised) {
-		vcpu->advised = looks;
-		memory_store_u32(&vcpu->area->spin, looks);
-	}
+	if (looks != vcpu->advised) {}
 	vcpu->pair.guest_slept = __atomic_exchange_n(turn, 0, __ATOMIC_SEQ_CST) & RING3_GUEST_WAITS;
 	if (vcpu->pair.guest_slept)
 		futex(turn, FUTEX_WAKE, 1);
@@ -531,9 +528,24 @@ static void ring3_destroy(struct engine_vm *vm)
 	free(vm);
 }
 
-static int ring3_create(const struct engine_config *config, struct engine_vm **result)
+/* The process has not run any code of the guest, so that what its threads say of themselves is true. */
+static int ring3_settle(struct engine_vm *vm)
 {
 	const uint32_t looks = pair_looks();
+	int error = ring3_process_settle(&vm->process, vm->vcpu_count);
+
+	for (unsigned i = 0; i < vm->vcpu_count && !error; i++) {
+		struct engine_vcpu *vcpu = &vm->vcpus[i];
+
+		vcpu->advised = looks;
+		memory_store_u32(&vcpu->area->spin, looks);
+		pair_init(&vcpu->pair, looks, (pid_t)memory_load_u32(&vcpu->area->thread));
+	}
+	return error;
+}
+
+static int ring3_create(const struct engine_config *config, struct engine_vm **result)
+{
 	struct engine_vm *vm;
 	int error;
 
@@ -563,9 +575,6 @@ static int ring3_create(const struct engine_config *config, struct engine_vm **r
 		vcpu->number = i;
 		vcpu->area = (struct ring3_area *)((char *)vm->process.areas + (size_t)i * RING3_AREA_SIZE);
 		vcpu->holds_state = true;
-		vcpu->advised = looks;
-		memory_store_u32(&vcpu->area->spin, looks);
-		pair_init(&vcpu->pair, looks, (pid_t)memory_load_u32(&vcpu->area->thread));
 	}
 	error = -pthread_create(&vm->watcher, NULL, watch, vm);
 	vm->watched = !error;
@@ -631,6 +640,7 @@ const struct engine engine_ring3 = {
 	.is_likely = ring3_is_likely,
 	.probe = ring3_probe,
 	.create = ring3_create,
+	.settle = ring3_settle,
 	.destroy = ring3_destroy,
 	.vcpu = ring3_vcpu,
 	.get_state = ring3_get_state,

@@ -56,6 +56,8 @@ struct fixture make(const char *label, uint64_t argument, bool trap_tsc)
 		((struct postern_vcpu_page *)(f.memory->base + pages[i]))->number = i;
 	}
 	assert_int_equal(engine->create(&config, &f.vm), 0);
+	if (engine->settle)
+		assert_int_equal(engine->settle(f.vm), 0);
 	f.vcpu = engine->vcpu(f.vm, 0);
 	assert_null(engine->vcpu(f.vm, VCPUS));
 	assert_int_equal(engine->set_state(f.vcpu, &state), 0);
