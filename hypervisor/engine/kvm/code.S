@@ -6,6 +6,8 @@
  */
 #include "layout.h"
 
+#define KVM_HC_MAP_GPA_RANGE 12 /* as in linux/kvm_para.h, which is for C */
+
 	.section kvm_code, "ax", @progbits
 	.balign 64
 
@@ -19,9 +21,20 @@ kvm_hypercall_port:
 	outb %al, $KVM_PORT_CALL
 	jmp kvm_hypercall_checks
 
-	.globl kvm_hypercall_xen
-kvm_hypercall_xen:
-	.byte 0x0f, 0x01, 0xc1 /* vmcall; the monitor makes it vmmcall where the processor is AMD's */
+	/*
+	 * The one hypercall of KVM's own that it hands to its user: with a page and a number of pages that it finds
+	 * nothing wrong with, and our registers beside them.
+	 */
+	.globl kvm_hypercall_vmcall, kvm_vmcall
+kvm_hypercall_vmcall:
+	movq %rax, %r11
+	pushq %rbx
+	movl $KVM_HC_MAP_GPA_RANGE, %eax
+	movl $0x1000, %ebx
+	movl $1, %ecx
+kvm_vmcall:
+	.byte 0x0f, 0x01, 0xc1 /* VMCALL; where the processor has VMMCALL instead, the monitor writes that */
+	popq %rbx
 
 	.globl kvm_hypercall_checks
 kvm_hypercall_checks:

@@ -44,6 +44,7 @@ struct engine_vm {
 	struct guest_memory *memory;
 	enum engine_start start;
 	bool chipset;
+	bool vmcall; /* KVM hands hypercalls on; otherwise they go by a port */
 	uint64_t page_tables;
 	unsigned vcpu_count;
 	size_t run_size;
@@ -77,6 +78,7 @@ int kvm_cpuid_set(struct engine_vcpu *vcpu);
 
 /* start.c: a vCPU as it is when it begins */
 int kvm_start(struct engine_vcpu *vcpu, const struct engine_state *state);
+int kvm_set_msrs(struct engine_vcpu *vcpu, const struct kvm_msr_entry *entries, unsigned count);
 
 /* event.c: events of paravirtual guests */
 

@@ -59,7 +59,8 @@
 #define KVM_PROBE_CMPXCHG16B 5
 #define KVM_PROBE_FSGSBASE 6
 #define KVM_PROBE_IRETQ 7
-#define KVM_PROBE_SYSRET 8
+#define KVM_PROBE_CALL 8
+#define KVM_PROBE_SYSRET 9
 #define KVM_PROBE_HAS_AVX 1
 #define KVM_PROBE_HAS_FSGSBASE 2
 
@@ -103,8 +104,8 @@ _Static_assert(KVM_CODE == ENGINE_HYPERCALL_PAGE && KVM_PHYSMAP == ENGINE_PHYSMA
 /* The code, as linked into the monitor: position-independent, copied to KVM_CODE_AT. */
 extern const char __start_kvm_code[], __stop_kvm_code[]; /* NOLINT: the linker's names for the section */
 #pragma GCC visibility push(hidden)
-extern const char kvm_hypercall_port[], kvm_hypercall_xen[], kvm_hypercall_checks[], kvm_hypercall_checked[],
-	kvm_stubs[], kvm_system_call[], kvm_probe_code[];
+extern const char kvm_hypercall_port[], kvm_hypercall_vmcall[], kvm_vmcall[], kvm_hypercall_checks[],
+	kvm_hypercall_checked[], kvm_stubs[], kvm_system_call[], kvm_probe_code[];
 #pragma GCC visibility pop
 
 /* Where a symbol of that code is for a guest. */

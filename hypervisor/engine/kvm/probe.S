@@ -58,9 +58,16 @@ kvm_probe_code:
 	leaq 1f(%rip), %rax
 	pushq %rax
 	iretq
-1:	step KVM_PROBE_SYSRET
+1:	step KVM_PROBE_CALL
+	movl $KVM_PROBE_CALL, %eax
+	movabsq $KVM_CODE, %rcx
+	call *%rcx
+	cmpl $KVM_PROBE_SYSRET, %eax
+	jne 1f
+	step KVM_PROBE_SYSRET
 	xorl %ecx, %ecx
 	movl $0x202, %r11d
 	sysretq /* to a program, which faults at its first instruction: there is none */
+1:	ud2
 
 	.section .note.GNU-stack, "", @progbits

@@ -26,7 +26,7 @@ static const char *const steps[] = {
 	[KVM_PROBE_X87] = "x87 instructions", [KVM_PROBE_SSE] = "SSE instructions",
 	[KVM_PROBE_AVX] = "AVX instructions", [KVM_PROBE_CMPXCHG16B] = "CMPXCHG16B",
 	[KVM_PROBE_FSGSBASE] = "WRFSBASE",    [KVM_PROBE_IRETQ] = "IRETQ",
-	[KVM_PROBE_SYSRET] = "SYSRET",
+	[KVM_PROBE_CALL] = "a hypercall",     [KVM_PROBE_SYSRET] = "SYSRET",
 };
 
 /* CPUID's VMX and SVM, as the processor of this host has them. */
@@ -77,6 +77,14 @@ static int judge(struct engine_vcpu *vcpu, const struct engine_exit *exit, char 
 	return say("its KVM only interprets a guest's kernel, and cannot execute %s there", step);
 }
 
+/* Answers the one hypercall that there is. */
+static bool goes_on(struct engine_exit *exit)
+{
+	if (exit->kind == ENGINE_EXIT_HYPERCALL && exit->hypercall.number == KVM_PROBE_CALL)
+		exit->hypercall.result = KVM_PROBE_SYSRET;
+	return exit->kind == ENGINE_EXIT_HYPERCALL || exit->kind == ENGINE_EXIT_INTERRUPTED;
+}
+
 static int run(struct engine_vcpu *vcpu, char *reason, size_t size)
 {
 	const struct engine_state state = {
@@ -91,7 +99,7 @@ static int run(struct engine_vcpu *vcpu, char *reason, size_t size)
 
 	if (error)
 		return say("its KVM refuses a vCPU's first state: %s", strerror(-error));
-	for (int i = 0; !error && exit.kind == ENGINE_EXIT_INTERRUPTED && i < BREATH; i++)
+	for (int i = 0; !error && goes_on(&exit) && i < BREATH; i++)
 		error = engine_kvm.run(vcpu, &exit);
 	if (error)
 		return say("its KVM does not run a vCPU: %s", strerror(-error));

@@ -137,19 +137,11 @@ static enum outcome take_mmio(struct engine_vcpu *vcpu, struct engine_exit *exit
 	return SERVE;
 }
 
-static enum outcome take_xen(struct engine_vcpu *vcpu, struct engine_exit *exit)
+/* One that the guest did not make by the hypercall page may have any number in it, as one that it did. */
+static enum outcome take_vmcall(struct engine_vcpu *vcpu, struct engine_exit *exit)
 {
-	const struct kvm_xen_exit *xen = &vcpu->run->xen;
-
-	if (xen->type != KVM_EXIT_XEN_HCALL)
-		return BROKEN;
-	if (xen->u.hcall.cpl) {
-		vcpu->run->xen.u.hcall.result = (uint64_t)-EPERM;
-		return AGAIN;
-	}
-	exit->kind = ENGINE_EXIT_HYPERCALL;
-	exit->hypercall.number = xen->u.hcall.input;
-	memcpy(exit->hypercall.args, xen->u.hcall.params, sizeof exit->hypercall.args);
+	take_call(vcpu, exit);
+	exit->hypercall.number = vcpu->run->s.regs.regs.r11;
 	return SERVE;
 }
 
@@ -182,7 +174,7 @@ static const struct {
 } takes[] = {
 	[KVM_EXIT_IO] = { take_port, true },
 	[KVM_EXIT_MMIO] = { take_mmio, true },
-	[KVM_EXIT_XEN] = { take_xen, true },
+	[KVM_EXIT_HYPERCALL] = { take_vmcall, true },
 	[KVM_EXIT_HLT] = { take_halt, false },
 	[KVM_EXIT_SHUTDOWN] = { take_shutdown, false },
 	[KVM_EXIT_SYSTEM_EVENT] = { take_shutdown, false },
@@ -206,8 +198,8 @@ static enum outcome take_exit(struct engine_vcpu *vcpu, struct engine_exit *exit
 
 static void answer_hypercall(struct engine_vcpu *vcpu, const struct engine_exit *exit)
 {
-	if (vcpu->run->exit_reason == KVM_EXIT_XEN) {
-		vcpu->run->xen.u.hcall.result = (uint64_t)exit->hypercall.result;
+	if (vcpu->run->exit_reason == KVM_EXIT_HYPERCALL) {
+		vcpu->run->hypercall.ret = (uint64_t)exit->hypercall.result;
 		return;
 	}
 	vcpu->run->s.regs.regs.rax = (uint64_t)exit->hypercall.result;

@@ -137,30 +137,37 @@ static int set_segments(struct engine_vcpu *vcpu)
 	return kvm_ioctl(vcpu->fd, KVM_SET_SREGS, &sregs);
 }
 
-static int set_msrs(struct engine_vcpu *vcpu)
+int kvm_set_msrs(struct engine_vcpu *vcpu, const struct kvm_msr_entry *entries, unsigned count)
 {
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entries[8];
-	} msrs = {
-		.head.nmsrs = 8,
-		.entries = {
-			{ .index = MSR_SYSENTER_CS },
-			{ .index = MSR_SYSENTER_ESP },
-			{ .index = MSR_SYSENTER_EIP },
-			{ .index = MSR_CSTAR },
-			{ .index = MSR_STAR, .data = (uint64_t)KVM_CS << 32 | (uint64_t)KVM_USER_CS32 << 48 },
-			{ .index = MSR_LSTAR, .data = kvm_code_address(kvm_system_call) },
-			{ .index = MSR_SFMASK, .data = SYSCALL_MASK },
-			{ .index = MSR_KERNEL_GS_BASE,
-			  .data = KVM_CODE + KVM_AREAS_AT + (uint64_t)vcpu->number * KVM_AREA_SIZE },
-		},
-	};
-	int set = kvm_ioctl(vcpu->fd, KVM_SET_MSRS, &msrs);
+	struct kvm_msrs *msrs = calloc(1, sizeof *msrs + count * sizeof *entries);
+	int set;
 
+	if (!msrs)
+		return -ENOMEM;
+	msrs->nmsrs = count;
+	memcpy(msrs->entries, entries, count * sizeof *entries);
+	set = kvm_ioctl(vcpu->fd, KVM_SET_MSRS, msrs);
+	free(msrs);
 	if (set < 0)
 		return set;
-	return set == (int)msrs.head.nmsrs ? 0 : -EIO;
+	return set == (int)count ? 0 : -EIO;
+}
+
+static int set_registers_of_model(struct engine_vcpu *vcpu)
+{
+	const struct kvm_msr_entry entries[] = {
+		{ .index = MSR_SYSENTER_CS },
+		{ .index = MSR_SYSENTER_ESP },
+		{ .index = MSR_SYSENTER_EIP },
+		{ .index = MSR_CSTAR },
+		{ .index = MSR_STAR, .data = (uint64_t)KVM_CS << 32 | (uint64_t)KVM_USER_CS32 << 48 },
+		{ .index = MSR_LSTAR, .data = kvm_code_address(kvm_system_call) },
+		{ .index = MSR_SFMASK, .data = SYSCALL_MASK },
+		{ .index = MSR_KERNEL_GS_BASE,
+		  .data = KVM_CODE + KVM_AREAS_AT + (uint64_t)vcpu->number * KVM_AREA_SIZE },
+	};
+
+	return kvm_set_msrs(vcpu, entries, sizeof entries / sizeof *entries);
 }
 
 /* x87, SSE and whatever else the processor has, as after reset. */
@@ -228,7 +235,7 @@ int kvm_start(struct engine_vcpu *vcpu, const struct engine_state *state)
 	if (!error)
 		error = set_segments(vcpu);
 	if (!error && vcpu->area)
-		error = set_msrs(vcpu);
+		error = set_registers_of_model(vcpu);
 	if (!error)
 		error = set_extended_state(vcpu);
 	if (!error)

@@ -97,21 +97,32 @@ static void write_jump(uint8_t *page, uint64_t offset, uint64_t target)
 	memcpy(page + offset + 1, &distance, sizeof distance);
 }
 
+/* Intel's processors have VMCALL, all others VMMCALL. */
+static bool has_vmmcall(void)
+{
+	unsigned a, b = 0, c, d;
+
+	return __get_cpuid(0, &a, &b, &c, &d) && b != signature_INTEL_ebx;
+}
+
 static int write_code(struct engine_vm *vm)
 {
+	static const uint8_t vmmcall[] = { 0x0f, 0x01, 0xd9 };
 	const size_t size = (size_t)(__stop_kvm_code - __start_kvm_code);
 
 	if (size > KVM_CODE_END - KVM_CODE_AT)
 		return -E2BIG;
 	memcpy(vm->own + KVM_CODE_AT, __start_kvm_code, size);
-	write_jump(vm->own, 0, kvm_code_address(kvm_hypercall_port));
+	if (has_vmmcall())
+		memcpy(vm->own + KVM_CODE_AT + (kvm_vmcall - __start_kvm_code), vmmcall, sizeof vmmcall);
+	write_jump(vm->own, 0, kvm_code_address(vm->vmcall ? kvm_hypercall_vmcall : kvm_hypercall_port));
 	return 0;
 }
 
 /* A gate of the IDT: an interrupt's, on the first of the TSS's stacks. Programs may use that of system calls. */
 static void write_gate(uint64_t *gate, unsigned vector)
 {
-	const uint64_t to = kvm_code_address(kvm_stubs) + vector * KVM_STUB_SIZE;
+	const uint64_t to = kvm_code_address(kvm_stubs) + (uint64_t)vector * KVM_STUB_SIZE;
 	const uint64_t level = vector == 3 || vector == 4 || vector == KVM_VECTOR_SYSTEM_CALL ? 3 : 0;
 
 	gate[0] = (to & 0xffff) | (uint64_t)KVM_CS << 16 | UINT64_C(1) << 32 | UINT64_C(0x8e00) << 32 |
@@ -128,7 +139,7 @@ static void write_idt(struct engine_vm *vm)
 {
 	for (unsigned vector = 0; vector < KVM_VECTORS; vector++) {
 		if (is_vector(vector))
-			write_gate((uint64_t *)(vm->own + KVM_IDT_AT + vector * 16), vector);
+			write_gate((uint64_t *)(vm->own + KVM_IDT_AT + (size_t)vector * 16), vector);
 	}
 }
 

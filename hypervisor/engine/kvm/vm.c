@@ -3,6 +3,7 @@
 #include "engine/kvm/internal.h"
 
 #include <errno.h>
+#include <linux/kvm_para.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -22,13 +23,14 @@ enum { MSR_TSC = 0x10 };
 
 static int open_kvm(struct engine_vm *vm)
 {
-	int size;
+	int registers, size;
 
 	vm->kvm = kvm_open_device();
 	if (vm->kvm < 0)
 		return vm->kvm;
-	if (kvm_request(vm->kvm, KVM_GET_API_VERSION, 0) != API_VERSION ||
-	    !(kvm_request(vm->kvm, KVM_CHECK_EXTENSION, KVM_CAP_SYNC_REGS) & KVM_SYNC_X86_REGS) ||
+	registers = kvm_request(vm->kvm, KVM_CHECK_EXTENSION, KVM_CAP_SYNC_REGS);
+	if (kvm_request(vm->kvm, KVM_GET_API_VERSION, 0) != API_VERSION || registers < 0 ||
+	    !((unsigned)registers & KVM_SYNC_X86_REGS) ||
 	    kvm_request(vm->kvm, KVM_CHECK_EXTENSION, KVM_CAP_IMMEDIATE_EXIT) <= 0)
 		return -ENOTSUP;
 	size = kvm_request(vm->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
@@ -52,6 +54,18 @@ static int set_ram(struct engine_vm *vm, uint32_t flags)
 	return kvm_ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region);
 }
 
+/* Where KVM cannot, or will not, a port does. */
+static bool enable_vmcall(struct engine_vm *vm)
+{
+	struct kvm_enable_cap enable = {
+		.cap = KVM_CAP_EXIT_HYPERCALL,
+		.args[0] = UINT64_C(1) << KVM_HC_MAP_GPA_RANGE,
+	};
+	int able = kvm_request(vm->fd, KVM_CHECK_EXTENSION, KVM_CAP_EXIT_HYPERCALL);
+
+	return able > 0 && (unsigned)able & enable.args[0] && !kvm_ioctl(vm->fd, KVM_ENABLE_CAP, &enable);
+}
+
 static int create_memory(struct engine_vm *vm, const struct engine_config *config)
 {
 	struct kvm_userspace_memory_region region = { .slot = OWN_SLOT };
@@ -59,6 +73,7 @@ static int create_memory(struct engine_vm *vm, const struct engine_config *confi
 
 	if (error || vm->start != ENGINE_START_PARAVIRTUAL)
 		return error;
+	vm->vmcall = enable_vmcall(vm);
 	error = kvm_tables_create(vm, config->vcpu_pages);
 	if (error)
 		return error;
@@ -98,17 +113,13 @@ static int set_counter(struct engine_vcpu *vcpu)
 		.attr = KVM_VCPU_TSC_OFFSET,
 		.addr = (uint64_t)&offset,
 	};
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry counter;
-	} msrs = { .head.nmsrs = 1, .counter.index = MSR_TSC };
+	struct kvm_msr_entry counter = { .index = MSR_TSC };
 	int error = kvm_ioctl(vcpu->fd, KVM_SET_DEVICE_ATTR, &attribute);
 
 	if (!error)
 		return 0;
-	msrs.counter.data = __builtin_ia32_rdtsc();
-	error = kvm_ioctl(vcpu->fd, KVM_SET_MSRS, &msrs);
-	return error < 0 ? error : 0;
+	counter.data = __builtin_ia32_rdtsc();
+	return kvm_set_msrs(vcpu, &counter, 1);
 }
 
 static int create_vcpu(struct engine_vm *vm, unsigned number, const struct engine_config *config)

@@ -431,6 +431,33 @@ static void test_refused_later(void **unused)
 	destroy(&f);
 }
 
+static int no_vmcall(int fd, unsigned long request, void *argument)
+{
+	if (request == KVM_CHECK_EXTENSION && argument == (void *)KVM_CAP_EXIT_HYPERCALL)
+		return 0;
+	return real_ioctl(fd, request, argument);
+}
+
+/* Where KVM hands no VMCALL on, calls go by a port, and no register tells the difference. */
+static void test_calls_by_port(void **unused)
+{
+	struct fixture f;
+
+	(void)unused;
+	real_ioctl = kvm_ioctl;
+	kvm_ioctl = no_vmcall;
+	f = make(guest_calls, 0, false);
+	kvm_ioctl = real_ioctl;
+	assert_false(f.vm->vmcall);
+	for (uint64_t i = 1; i < 100; i++) {
+		next_call(&f, i);
+		for (uint64_t j = 0; j < 6; j++)
+			assert_int_equal(f.exit.hypercall.args[j], 0x101 + j);
+		f.exit.hypercall.result = (int64_t)(2 * i);
+	}
+	destroy(&f);
+}
+
 /* The probe has a sentence for each. */
 static void test_refused_probe(void **unused)
 {
@@ -456,12 +483,13 @@ static void test_refused_probe(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ports),         cmocka_unit_test(test_strings),
-		cmocka_unit_test(test_fresh_start),   cmocka_unit_test(test_exceptions),
-		cmocka_unit_test(test_program),       cmocka_unit_test(test_dirty),
-		cmocka_unit_test(test_pvh),           cmocka_unit_test(test_linux64),
-		cmocka_unit_test(test_chipset),       cmocka_unit_test(test_refused_create),
-		cmocka_unit_test(test_refused_later), cmocka_unit_test(test_refused_probe),
+		cmocka_unit_test(test_calls_by_port),  cmocka_unit_test(test_ports),
+		cmocka_unit_test(test_strings),        cmocka_unit_test(test_fresh_start),
+		cmocka_unit_test(test_exceptions),     cmocka_unit_test(test_program),
+		cmocka_unit_test(test_dirty),          cmocka_unit_test(test_pvh),
+		cmocka_unit_test(test_linux64),        cmocka_unit_test(test_chipset),
+		cmocka_unit_test(test_refused_create), cmocka_unit_test(test_refused_later),
+		cmocka_unit_test(test_refused_probe),
 	};
 	/* What no guest has to run for. */
 	const struct CMUnitTest without_guest[] = {
