@@ -102,7 +102,10 @@ static void hand_over(struct engine_vcpu *vcpu)
 	uint32_t *turn = &vcpu->area->mailbox.turn;
 	const uint32_t looks = vcpu->pair.spin.budget;
 
-	if (looks != vcpu->advised) {}
+	if (looks != vcpu->advised) {
+		vcpu->advised = looks;
+		memory_store_u32(&vcpu->area->spin, looks);
+	}
 	vcpu->pair.guest_slept = __atomic_exchange_n(turn, 0, __ATOMIC_SEQ_CST) & RING3_GUEST_WAITS;
 	if (vcpu->pair.guest_slept)
 		futex(turn, FUTEX_WAKE, 1);
