@@ -146,8 +146,8 @@ int file_fill_create(struct files *files, const struct guest_memory *memory, uns
 void file_fill_destroy(struct files *files);
 
 /*
- * Does a read in another way, if it is so long that this pays, as far as it goes; unless it may wait, no further than the
- * page cache has the file. Returns whether the read is complete.
+ * Does a read, and nothing else, in another way, if it is so long that this pays, as far as it goes; unless it may wait, no
+ * further than the page cache has the file. Returns whether the read is complete.
  */
 bool file_fill(const struct files *files, struct file_transfer *transfer, bool may_wait);
 

@@ -8,7 +8,9 @@
 
 #include <errno.h>
 #include <linux/io_uring.h>
+#include <linux/magic.h>
 #include <sys/uio.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 /*
@@ -63,7 +65,7 @@ static int64_t failure(const struct file_transfer *transfer)
 	return transfer->work.done ? transfer->work.done : -errno;
 }
 
-/* All of it, on this thread; -EAGAIN if what is left would have to wait. */
+/* All of it, on this thread; -EAGAIN if what is left would have to wait, -EOPNOTSUPP if the host cannot tell. */
 static int64_t move_at_once(struct file_transfer *transfer)
 {
 	while (transfer->left) {
@@ -72,7 +74,7 @@ static int64_t move_at_once(struct file_transfer *transfer)
 		if (!moved)
 			break; /* the end of the file */
 		if (moved < 0 && (errno == EAGAIN || errno == EOPNOTSUPP))
-			return -EAGAIN;
+			return -errno;
 		if (moved < 0)
 			return failure(transfer);
 		file_transfer_advance(transfer, (size_t)moved);
@@ -89,23 +91,41 @@ static int64_t move_and_wait(const struct file_transfer *transfer)
 	return moved < 0 ? failure(transfer) : transfer->work.done + moved;
 }
 
-static bool is_small(const struct gate_frame *frame, const struct file_transfer *transfer)
+/* ---- who waits ---- */
+
+static bool is_in_memory(int fd)
 {
-	return transfer->work.what == FILE_WRITE && transfer->left <= SMALL_WRITE &&
-	       gate_frame_crossing(frame) == GATE_BATCH;
+	struct statfs system;
+
+	return !fstatfs(fd, &system) && (system.f_type == TMPFS_MAGIC || system.f_type == RAMFS_MAGIC);
+}
+
+/* Whether it is done here although the host cannot tell whether that blocks: most likely it does not. */
+static bool is_worth_a_try(const struct gate_frame *frame, const struct file_transfer *transfer)
+{
+	const bool is_small = transfer->work.what == FILE_READ || transfer->left <= SMALL_WRITE;
+
+	return is_in_memory(transfer->work.fd) || (is_small && gate_frame_crossing(frame) == GATE_BATCH);
 }
 
 static int64_t serve_transfer(struct gate_frame *frame, const struct file *file,
 			      struct file_transfer *transfer)
 {
-	int64_t result = is_trap(frame) ? -EAGAIN : move_at_once(transfer);
+	const struct files *files = file->files;
+	bool waits_here = is_trap(frame);
 
-	if (result != -EAGAIN)
-		return file_answer(frame, result);
-	if (!is_trap(frame) && !is_small(frame, transfer) &&
-	    file_queue_put(file->files->queue, &transfer->work))
+	if (!waits_here) {
+		int64_t result = file_fill(files, transfer, false) ? transfer->work.done
+								   : move_at_once(transfer);
+
+		if (result != -EAGAIN && result != -EOPNOTSUPP)
+			return file_answer(frame, result);
+		waits_here = result == -EOPNOTSUPP && is_worth_a_try(frame, transfer);
+	}
+	if (!waits_here && file_queue_put(files->queue, &transfer->work))
 		return GATE_PENDING;
-	return file_answer(frame, move_and_wait(transfer));
+	return file_fill(files, transfer, true) ? transfer->work.done
+						: file_answer(frame, move_and_wait(transfer));
 }
 
 /* ---- calls ---- */
@@ -125,8 +145,6 @@ static int64_t serve_read(struct gate_frame *frame, struct abi_file_read *call)
 
 	if (is_beyond_files(call->offset, call->data_bytes))
 		return 0;
-	if (file_fill(file->files, &transfer, is_trap(frame)))
-		return transfer.work.done;
 	return serve_transfer(frame, file, &transfer);
 }
 

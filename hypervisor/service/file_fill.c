@@ -75,9 +75,10 @@ static ssize_t copy(int ram, uint64_t to, const struct file_transfer *transfer, 
 	return sendfile(ram, transfer->work.fd, &from, length);
 }
 
-static bool is_long(const struct file_transfer *transfer)
+static bool is_long_read(const struct file_transfer *transfer)
 {
-	return transfer->left >= LONG_READ && transfer->left / transfer->work.count >= LONG_SEGMENT;
+	return transfer->work.what == FILE_READ && transfer->left >= LONG_READ &&
+	       transfer->left / transfer->work.count >= LONG_SEGMENT;
 }
 
 /* Whether the host has no memory for the first page yet; the others are like it, as a rule. */
@@ -96,7 +97,7 @@ bool file_fill(const struct files *files, struct file_transfer *transfer, bool m
 	const int ram = descriptor_of(files, work->frame);
 	struct stat status;
 
-	if (!is_long(transfer) || !is_fresh(work->spans) || fstat(work->fd, &status))
+	if (!is_long_read(transfer) || !is_fresh(work->spans) || fstat(work->fd, &status))
 		return false;
 	while (transfer->left && work->offset < (uint64_t)status.st_size) {
 		const struct iovec span = *work->spans;

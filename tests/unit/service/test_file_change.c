@@ -68,6 +68,7 @@ static void appending_goes_to_the_end(void **state)
 static void files_get_a_length(void **state)
 {
 	postern_handle_t file;
+	int64_t result;
 
 	(void)state;
 	make_tree();
@@ -76,7 +77,9 @@ static void files_get_a_length(void **state)
 	assert_string_equal(host_read("shared/top"), "t");
 	assert_int_equal(file_resize(file, 4), 0);
 	assert_memory_equal(host_read("shared/top"), "t\0\0\0", 5);
-	assert_int_equal(file_resize(file, INT64_MAX), -EFBIG);
+	/* Some file systems have files of any length. */
+	result = file_resize(file, INT64_MAX);
+	assert_true(result == -EFBIG || result == 0);
 	assert_int_equal(file_resize(file, UINT64_C(1) << 63), -EINVAL);
 	assert_int_equal(file_resize(open_fine(tree.root, "top", READ), 1), -EACCES);
 	tree_destroy();
