@@ -18,8 +18,11 @@ static uint64_t now;
 static void on_interrupt(void *owner, unsigned line, bool is_high)
 {
 	(void)owner;
-	assert(line == BOARD_SERIAL_LINE && is_high != level);
-	level = is_high;
+	/* The timer has a thread of its own. */
+	if (line == BOARD_SERIAL_LINE) {
+		assert(is_high != level);
+		level = is_high;
+	}
 	pic_line(&board.pic, line, is_high);
 }
 
@@ -46,7 +49,7 @@ static const struct board_hooks hooks = {
 /* Ports where there are devices are the likely ones. */
 static uint64_t address_of(uint8_t low, uint8_t high)
 {
-	static const uint16_t likely[] = { 0x20, 0x3f8, 0x3f8, 0x64, 0x70, 0x92, 0xa0, 0x600, 0xcf8 };
+	static const uint16_t likely[] = { 0x20, 0x40, 0x3f8, 0x3f8, 0x64, 0x70, 0x92, 0xa0, 0x600, 0xcf8 };
 
 	if (high & 0x80)
 		return (uint64_t)high << 8 | low;
@@ -67,13 +70,9 @@ static void happen(const uint8_t event[8])
 		assert(room <= UART_FIFO && uart_receive(&board.uart, event + 4, 4) <= room);
 		break;
 	}
-	case 1: {
-		const bool is_pending = pic_is_pending(&board.pic);
-		const int vector = pic_acknowledge(&board.pic);
-
-		assert(is_pending == (vector >= 0) && vector < 256);
+	case 1:
+		assert(pic_acknowledge(&board.pic) < 256);
 		break;
-	}
 	case 2:
 		now = (uint64_t)value << (event[1] & 31);
 		break;
@@ -94,7 +93,9 @@ static void happen(const uint8_t event[8])
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	if (!board.bus.ranges && board_create(&board, &hooks, NULL, -1, -1))
+	static const struct board_config config = { .input = -1, .output = -1, .timer_resolution = 1000 };
+
+	if (!board.bus.ranges && board_create(&board, &hooks, NULL, &config))
 		abort();
 	for (; size >= 8; data += 8, size -= 8)
 		happen(data);

@@ -46,6 +46,10 @@ static const struct bus_range ranges[] = {
 		.name = "pic-2", .space = BUS_PORTS, .first = PIC_SECOND, .count = PIC_PORTS,
 		.device = offsetof(struct board, pic), .read = pic_read_second, .write = pic_write_second,
 	},
+	{
+		.name = "timer", .space = BUS_PORTS, .first = PIT_FIRST, .count = PIT_PORTS,
+		.device = offsetof(struct board, pit), .read = pit_read, .write = pit_write,
+	},
 	{ 0 },
 };
 /* clang-format on */
@@ -75,6 +79,33 @@ static void on_serial_interrupt(void *owner, bool level)
 	board->hooks.interrupt(board->owner, BOARD_SERIAL_LINE, level);
 }
 
+static void on_timer_interrupt(void *owner, bool level)
+{
+	struct board *board = owner;
+
+	board->hooks.interrupt(board->owner, BOARD_TIMER_LINE, level);
+}
+
+static void on_timer_started(void *owner)
+{
+	struct board *board = owner;
+
+	board->hooks.started(board->owner);
+}
+
+static void on_timer_ended(void *owner)
+{
+	struct board *board = owner;
+
+	board->hooks.ended(board->owner);
+}
+
+static const struct pit_hooks timer_hooks = {
+	.interrupt = on_timer_interrupt,
+	.started = on_timer_started,
+	.ended = on_timer_ended,
+};
+
 static const struct uart_hooks serial_hooks = {
 	.send = on_send,
 	.listen = on_listen,
@@ -99,17 +130,24 @@ static void on_reset(void *owner)
 
 /* ---- life ---- */
 
-int board_create(struct board *board, const struct board_hooks *hooks, void *owner, int input, int output)
+unsigned board_threads(const struct board_config *config)
+{
+	return config->has_chipset ? 1 : 2;
+}
+
+int board_create(struct board *board, const struct board_hooks *hooks, void *owner,
+		 const struct board_config *config)
 {
 	const struct wire_config wire = {
-		.input = input,
-		.output = output,
+		.input = config->input,
+		.output = config->output,
 		.uart = &board->uart,
 		.started = hooks->started,
 		.ended = hooks->ended,
 		.escaped = hooks->escaped,
 		.owner = owner,
 	};
+	int error;
 
 	*board = (struct board){ .hooks = *hooks, .owner = owner };
 	board->bus = (struct bus){ .ranges = ranges, .devices = board };
@@ -117,11 +155,15 @@ int board_create(struct board *board, const struct board_hooks *hooks, void *own
 	pic_create(&board->pic);
 	rtc_create(&board->rtc, hooks->now, owner);
 	uart_create(&board->uart, &serial_hooks, board);
-	return wire_create(&board->wire, &wire);
+	error = wire_create(&board->wire, &wire);
+	if (!error && !config->has_chipset)
+		error = pit_create(&board->pit, &timer_hooks, board, config->timer_resolution);
+	return error;
 }
 
 void board_stop(struct board *board)
 {
+	pit_stop(&board->pit);
 	wire_stop(&board->wire);
 }
 
@@ -129,6 +171,7 @@ void board_destroy(struct board *board)
 {
 	if (!board->bus.ranges)
 		return;
+	pit_destroy(&board->pit);
 	wire_destroy(&board->wire);
 	uart_destroy(&board->uart);
 	pic_destroy(&board->pic);

@@ -49,7 +49,7 @@ static void on_interrupt(void *owner, unsigned line, bool level)
 
 	if (has_chipset(machine))
 		machine->engine->interrupt_line(machine->vm, line, level);
-	else if (pic_line(&machine->board.pic, line, level))
+	else if (pic_line(&machine->board.pic, line, level) && level)
 		interrupt(machine);
 }
 
@@ -71,7 +71,10 @@ static void on_escaped(void *owner)
 
 static void on_started(void *owner)
 {
-	sem_post(&((struct machine *)owner)->started);
+	struct machine *machine = owner;
+
+	atomic_fetch_add_explicit(&machine->alive, 1, memory_order_relaxed);
+	sem_post(&machine->started);
 }
 
 static void on_ended(void *owner)
@@ -104,16 +107,20 @@ int machine_create_board(struct machine *machine, const struct machine_config *c
 		.power_off = on_power_off,
 		.reset = on_reset,
 	};
-	int error;
+	const struct board_config board = {
+		.input = config->input,
+		.output = config->output,
+		.has_chipset = has_chipset(machine),
+		.timer_resolution = machine->resolution,
+	};
+	int error = board_create(&machine->board, &hooks, machine, &board);
 
-	atomic_fetch_add_explicit(&machine->alive, 1, memory_order_relaxed);
-	error = board_create(&machine->board, &hooks, machine, config->input, config->output);
-	if (error) {
-		atomic_fetch_sub_explicit(&machine->alive, 1, memory_order_relaxed);
+	if (error)
 		return message_say(message, error, "cannot make the devices: %s", strerror(-error));
+	for (unsigned i = 0; i < board_threads(&board); i++) {
+		while (sem_wait(&machine->started))
+			;
 	}
-	while (sem_wait(&machine->started))
-		;
 	return 0;
 }
 

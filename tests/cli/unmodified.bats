@@ -42,6 +42,12 @@ boot()
 	[[ $output == *"$before" || $output == *"$(date -u +%Y-%m-%d)" ]]
 }
 
+@test "the timer interrupts it" {
+	boot ssq
+	equal "$status $stderr" "0 "
+	equal "$output" $'unmodified\nready\nslept\nslept'
+}
+
 @test "a reset ends the VM, by each of the ways to do it" {
 	for way in r k a; do
 		boot "$way"

@@ -4,7 +4,7 @@
  * CPUID and RDMSR, and sleeps in HLT until the serial port interrupts it. What it checks, it checks by itself, and says
  * what is wrong; then it obeys single letters:
  *   q  powers off    r  resets by 0xcf9    k  resets by the keyboard controller    a  resets by port A
- *   t  says the time    u  executes an undefined instruction    anything else  is sent back, 'a' as 'A' and so on
+ *   t  says the time    s  sleeps for five ticks of the timer    u  executes an undefined instruction    anything else  is sent back, 'a' as 'A' and so on
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,6 +19,8 @@ enum {
 	PIC_1 = 0x20,
 	PIC_2 = 0xa0,
 	FIRST_VECTOR = 0x20,
+	TIMER = 0x40,
+	TIMER_LINE = 0,
 	SERIAL_LINE = 4,
 	END_OF_INTERRUPT = 0x20,
 };
@@ -29,6 +31,7 @@ struct gate {
 };
 
 static struct gate table[FIRST_VECTOR + 16];
+static volatile unsigned ticks;
 static volatile uint8_t received[256];
 static volatile uint8_t received_begin, received_end; /* they wrap where the array ends */
 
@@ -126,6 +129,13 @@ static __attribute__((interrupt)) void on_serial(void *frame)
 	out8(PIC_1, END_OF_INTERRUPT);
 }
 
+static __attribute__((interrupt)) void on_timer(void *frame)
+{
+	(void)frame;
+	ticks++;
+	out8(PIC_1, END_OF_INTERRUPT);
+}
+
 static void set_gate(unsigned vector, void (*entry)(void *frame))
 {
 	uint64_t address = (uint64_t)entry;
@@ -143,6 +153,7 @@ static void set_up_interrupts(void)
 		uint64_t base;
 	} __attribute__((packed)) descriptor = { sizeof table - 1, (uint64_t)table };
 
+	set_gate(FIRST_VECTOR + TIMER_LINE, on_timer);
 	set_gate(FIRST_VECTOR + SERIAL_LINE, on_serial);
 	__asm__ volatile("lidt %0" : : "m"(descriptor));
 	out8(PIC_1, 0x11);
@@ -198,6 +209,20 @@ static void say_time(void)
 	say("\n");
 }
 
+/* Of 10 ms each. The serial port may interrupt meanwhile. */
+static void sleep_for_ticks(void)
+{
+	out8(TIMER + 3, 0x34);
+	out8(TIMER, 11932 & 0xff);
+	out8(TIMER, 11932 >> 8);
+	ticks = 0;
+	out8(PIC_1 + 1, (uint8_t) ~(1 << SERIAL_LINE | 1 << TIMER_LINE));
+	while (ticks < 5)
+		__asm__ volatile("hlt" : : : "memory");
+	out8(PIC_1 + 1, (uint8_t) ~(1 << SERIAL_LINE));
+	say("slept\n");
+}
+
 static void obey(char order)
 {
 	if (order == 'q')
@@ -210,6 +235,8 @@ static void obey(char order)
 		out8(0x92, 1);
 	else if (order == 't')
 		say_time();
+	else if (order == 's')
+		sleep_for_ticks();
 	else if (order == 'u')
 		__asm__ volatile("ud2");
 	else

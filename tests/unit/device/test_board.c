@@ -55,11 +55,13 @@ static const struct board_hooks hooks = {
 	.reset = on_reset,
 };
 
+static const struct board_config config = { .input = -1, .output = -1, .has_chipset = true };
+
 static int set_up(void **state)
 {
 	(void)state;
 	memset(&it, 0, sizeof it);
-	return board_create(&it.board, &hooks, NULL, -1, -1);
+	return board_create(&it.board, &hooks, NULL, &config);
 }
 
 static int tear_down(void **state)
