@@ -7,6 +7,7 @@
 #include "parts.h"
 
 #include <asm/prctl.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -127,6 +128,21 @@ static void check_jumps(void)
 	}
 }
 
+/* ---- syscall(2) ---- */
+
+/* Whose sixth argument is on the stack. */
+static void check_generic(void)
+{
+	const int wake = FUTEX_WAKE_BITSET | FUTEX_PRIVATE_FLAG;
+	uint32_t word = 0;
+
+	for (int i = 0; i < OFTEN; i++) {
+		if (!CHECK(syscall(SYS_futex, &word, wake, 1, NULL, NULL, 1) == 0) ||
+		    !CHECK_ERROR(syscall(SYS_futex, &word, wake, 1, NULL, NULL, 0), EINVAL))
+			return;
+	}
+}
+
 /* ---- signals ---- */
 
 static volatile sig_atomic_t caught;
@@ -237,9 +253,16 @@ static void check_threads(void)
 		pthread_join(threads[i], NULL);
 }
 
+/* clang-format off */
 static const struct part parts[] = {
-	{ "threads", check_threads }, { "registers", check_registers }, { "jumps", check_jumps },
-	{ "signals", check_signals }, { "restart", check_restart },     { "base", check_base },
+	{ "threads", check_threads },
+	{ "registers", check_registers },
+	{ "jumps", check_jumps },
+	{ "generic", check_generic },
+	{ "signals", check_signals },
+	{ "restart", check_restart },
+	{ "base", check_base },
 };
+/* clang-format on */
 
 PARTS_MAIN(parts)

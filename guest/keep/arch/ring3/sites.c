@@ -40,6 +40,9 @@ static struct {
 
 static const uint8_t system_call[] = { 0x0f, 0x05 };
 
+/* Bytes of the instruction in front. */
+enum { BEFORE = 5 };
+
 /* ---- stubs ---- */
 
 /* The region is the kernel's to write; the program has it without write access. */
@@ -68,17 +71,17 @@ static bool prepare(struct space *space)
 	return !stubs.refused;
 }
 
-/* mov $number, %eax; movabs $behind, %rcx; jmp *0(%rip); the gate's address. */
-static int make_stub(struct space *space, uint32_t number, uint64_t behind, uint32_t *pointer)
+/* The instruction that was in front; movabs $behind, %rcx; jmp *0(%rip); the gate's address. */
+static int make_stub(struct space *space, const uint8_t before[BEFORE], uint64_t behind, uint32_t *pointer)
 {
-	uint8_t code[STUB_SIZE] = { 0xb8, [5] = 0x48, 0xb9, [15] = 0xff, 0x25 };
+	uint8_t code[STUB_SIZE] = { [BEFORE] = 0x48, 0xb9, [15] = 0xff, 0x25 };
 	const uint64_t gate = (uint64_t)ring3_gate;
 	const uint64_t stub = STUBS + stubs.used * (uint64_t)STUB_SIZE;
 	int error;
 
 	if (stubs.used == MOST_STUBS)
 		return -ENOSPC;
-	memcpy(code + 1, &number, sizeof number);
+	memcpy(code, before, BEFORE);
 	memcpy(code + 7, &behind, sizeof behind);
 	memcpy(code + 21, &gate, sizeof gate);
 	error = write_region(space, stub, code, sizeof code);
@@ -114,15 +117,28 @@ static void write_jump(uint8_t *to, uint32_t pointer)
 	memcpy(to + sizeof jump, &pointer, sizeof pointer);
 }
 
-/* mov $number, %eax */
-static bool find_number(const struct code *code, uint32_t *number)
+/*
+ * mov $number, %eax. These bytes can also be the end of a longer instruction; then they are not likely to be the number
+ * that is in rax, and a prefix is seen that makes it r8d.
+ */
+static bool is_move(const struct code *code, uint64_t number)
 {
-	const uint8_t move = 0xb8;
+	enum { MOVE = 0xb8, PREFIX = 0x41, PREFIX_MASK = 0xf1 };
+	uint32_t moved;
 
-	if (!has(code, -5, &move, 1))
+	if (code->at <= BEFORE || code->bytes[code->at - BEFORE] != MOVE ||
+	    (code->bytes[code->at - BEFORE - 1] & PREFIX_MASK) == PREFIX)
 		return false;
-	memcpy(number, code->bytes + code->at - 4, sizeof *number);
-	return true;
+	memcpy(&moved, code->bytes + code->at - sizeof moved, sizeof moved);
+	return moved == number;
+}
+
+/* The end of the C library's syscall(2): mov %r9, %r8; mov 8(%rsp), %r9. */
+static bool is_generic(const struct code *code)
+{
+	static const uint8_t moves[] = { 0x4d, 0x89, 0xc8, 0x4c, 0x8b, 0x4c, 0x24, 0x08 };
+
+	return has(code, -(long)sizeof moves, moves, sizeof moves);
 }
 
 /*
@@ -151,20 +167,21 @@ static bool is_short_read(const struct code *code)
 	return false;
 }
 
-static int rewrite(struct space *space, struct code *code, uint64_t site)
+static int rewrite(struct space *space, struct code *code, uint64_t site, uint64_t number)
 {
-	uint32_t number;
+	static const uint8_t move_zero[BEFORE] = { 0xb8 };
+	const uint64_t behind = site + sizeof system_call;
 	uint32_t pointer;
 	int error = -EINVAL;
 
 	if (!has(code, 0, system_call, sizeof system_call))
 		return error;
-	if (find_number(code, &number)) {
-		error = make_stub(space, number, site + sizeof system_call, &pointer);
+	if (is_move(code, number) || is_generic(code)) {
+		error = make_stub(space, code->bytes + code->at - BEFORE, behind, &pointer);
 		if (!error)
-			write_jump(code->bytes + code->at - 5, pointer);
+			write_jump(code->bytes + code->at - BEFORE, pointer);
 	} else if (is_short_read(code)) {
-		error = make_stub(space, 0, site + sizeof system_call, &pointer);
+		error = make_stub(space, move_zero, behind, &pointer);
 		if (!error) {
 			write_jump(code->bytes + code->at + 11, pointer);
 			code->bytes[code->at - 2] = 0xeb; /* jmp to there, from behind this */
@@ -174,7 +191,7 @@ static int rewrite(struct space *space, struct code *code, uint64_t site)
 	return error ? error : space_replace_code(space, page_floor(site), code->bytes);
 }
 
-static void try_site(uint64_t site)
+static void try_site(uint64_t site, uint64_t number)
 {
 	struct space *space = current_process()->space;
 	struct code code = { .bytes = guest_pages_alloc(1), .at = site % PAGE_SIZE };
@@ -182,7 +199,7 @@ static void try_site(uint64_t site)
 	if (!code.bytes)
 		return;
 	if (!user_read(code.bytes, page_floor(site), PAGE_SIZE) && prepare(space))
-		(void)rewrite(space, &code, site);
+		(void)rewrite(space, &code, site, number);
 	guest_pages_free(code.bytes, 1);
 }
 
@@ -201,5 +218,5 @@ void ring3_system_call(struct registers *registers)
 		return;
 	/* Once: what cannot be rewritten now cannot later. */
 	sites[index].count = NEVER;
-	try_site(site);
+	try_site(site, registers->rax);
 }
