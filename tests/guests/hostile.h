@@ -53,4 +53,30 @@ static inline int64_t hostile_call(uint64_t place, uint64_t number, uint64_t a0,
 	return registers_call(registers, place) ? (int64_t)registers[RAX] : INT64_MIN;
 }
 
+/* ---- a watch over a guest that may get stuck ---- */
+
+static inline void hostile_watch_on(void *argument)
+{
+	const uint64_t patience = 50000000; /* ns */
+	const volatile unsigned long *progress = argument;
+	unsigned long before;
+
+	do {
+		struct postern_clock_info info = POSTERN_INIT(clock_info);
+
+		before = *progress;
+		postern_clock_read(POSTERN_CLOCK_ID_MONOTONIC, &info);
+		guest_idle(info.nanoseconds + patience);
+	} while (*progress != before);
+	guest_print("stuck\n");
+	guest_exit(3);
+}
+
+/* Has a second vCPU, if there is one, end the VM when a number does not change for a while. */
+static inline void hostile_watch(volatile unsigned long *progress)
+{
+	if (guest_boot()->vcpus > 1)
+		EXPECT_RESULT(guest_vcpu_start(1, hostile_watch_on, (void *)progress), 0);
+}
+
 #endif

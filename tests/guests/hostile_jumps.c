@@ -7,9 +7,8 @@
  */
 #include "hostile.h"
 
-enum { FILL = 0xcc, WINDOW = 16, STUCK = 3 };
+enum { FILL = 0xcc, WINDOW = 16 };
 
-static const uint64_t patience = 50000000; /* ns */
 static unsigned long recovered;
 static volatile unsigned long jumps;
 
@@ -49,25 +48,6 @@ static uint64_t random_register(uint64_t *seed)
 	}
 }
 
-static uint64_t now(void)
-{
-	struct postern_clock_info info = POSTERN_INIT(clock_info);
-
-	return postern_clock_read(POSTERN_CLOCK_ID_MONOTONIC, &info) ? 0 : info.nanoseconds;
-}
-
-static void watch(void *unused)
-{
-	unsigned long before;
-
-	(void)unused;
-	do {
-		before = jumps;
-		guest_idle(now() + patience);
-	} while (jumps != before);
-	guest_exit(STUCK);
-}
-
 /* Whether there is nothing but what fills the page, here and for a while; then one line tells of several. */
 static bool is_dull(unsigned long offset)
 {
@@ -90,8 +70,7 @@ int main(void)
 
 	hostile_need_ring3();
 	guest_on_exception(handle);
-	if (guest_boot()->vcpus > 1)
-		EXPECT_RESULT(guest_vcpu_start(1, watch, NULL), 0);
+	hostile_watch(&jumps);
 	for (unsigned long offset = first; offset < first + count && offset < HOSTILE_CODE_SIZE; offset++) {
 		uint64_t registers[REGISTERS];
 

@@ -251,6 +251,21 @@ static void test_garbage_in_the_mailbox(void **state)
 	witness_check(&witness);
 }
 
+static void test_garbage_for_instructions(void **state)
+{
+	const double until = now() + span();
+	unsigned long seed = 1;
+
+	(void)state;
+	do {
+		vm_run(&end, "hostile_instructions", witness.folder,
+		       "--cpus 2 --memory 8M --timeout 2 -- 10000 %lu", seed);
+		check_alive("hostile_instructions");
+		seed++;
+	} while (now() < until || seed < 16);
+	witness_check(&witness);
+}
+
 static void test_garbage_in_calls_and_rings(void **state)
 {
 	const double until = now() + span();
@@ -370,6 +385,7 @@ int main(void)
 		ATTACK(test_deaf),
 		ATTACK(test_jumps_into_the_engines_code),
 		ATTACK(test_garbage_in_the_mailbox),
+		ATTACK(test_garbage_for_instructions),
 		ATTACK(test_garbage_in_calls_and_rings),
 		cmocka_unit_test(test_a_hundred_at_once),
 		cmocka_unit_test(test_nothing_outlives_a_monitor),
