@@ -131,7 +131,8 @@ static int create_engine(struct machine *machine, const struct machine_config *c
 		.acknowledge = config->unmodified ? machine_acknowledge : NULL,
 		.owner = machine,
 		.cpuid = leaves,
-		.cpuid_count = MACHINE_CPUID_LEAVES,
+		/* A guest that knows nothing of us may know of the engine's own, and use what that offers. */
+		.cpuid_count = config->unmodified ? 0 : MACHINE_CPUID_LEAVES,
 	};
 	int error;
 

@@ -272,18 +272,28 @@ static bool take_kick(struct engine_vcpu *vcpu)
 	       atomic_exchange_explicit(&vcpu->kicked, false, memory_order_seq_cst);
 }
 
+/* Behind a hypercall, the engine's code in the guest looks for events; see code.S. */
+static bool is_guests_turn(const struct engine_vcpu *vcpu)
+{
+	const struct kvm_run *run = vcpu->run;
+
+	return vcpu->unfinished &&
+	       (run->exit_reason == KVM_EXIT_HYPERCALL ||
+		(run->exit_reason == KVM_EXIT_IO && is_engines_port(vcpu) && run->io.port == KVM_PORT_CALL));
+}
+
 /* One step into the guest. Answers 0 with an exit of KVM's to take, -EINTR to look again, or an error. */
 static int step(struct engine_vcpu *vcpu)
 {
-	bool waits = false;
-	int error;
+	const bool pending = kvm_event_pending(vcpu);
+	const bool waits = pending && !kvm_event_allowed(vcpu);
+	const bool was_unfinished = vcpu->unfinished;
 
-	if (kvm_event_pending(vcpu)) {
-		if (vcpu->unfinished)
-			return finish(vcpu);
-		waits = !kvm_event_allowed(vcpu);
-		error = waits ? 0 : kvm_event_deliver(vcpu);
-		if (error)
+	if (pending && !waits && !is_guests_turn(vcpu)) {
+		int error = vcpu->unfinished ? finish(vcpu) : kvm_event_deliver(vcpu);
+
+		/* Finished, it is looked at again. */
+		if (error || was_unfinished)
 			return error;
 	}
 	/* KVM comes back as soon as the guest lets interrupts in. */

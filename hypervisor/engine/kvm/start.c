@@ -80,7 +80,7 @@ static void start_paravirtual(const struct engine_vcpu *vcpu, struct kvm_sregs *
 	sregs->cs = flat(KVM_CS, CODE, true);
 	set_data(sregs, flat(KVM_SS, DATA, true));
 	sregs->fs.base = 0;
-	sregs->gs.base = vcpu->area->vcpu_page;
+	sregs->gs.base = ENGINE_PHYSMAP + vcpu->page;
 	sregs->tr = (struct kvm_segment){
 		.base = area + offsetof(struct kvm_area, tss),
 		.limit = sizeof vcpu->area->tss - 1,
