@@ -63,6 +63,16 @@ passes()
 	equal "$(ls "$shared")" "greeting"
 }
 
+@test "files of a mount, by several vCPUs at once, and a VM that ends with calls in flight" {
+	local shared=$BATS_TEST_TMPDIR/shared cpus
+	mkdir "$shared"
+	for cpus in 1 2 8; do
+		boot "$SDK_GUESTS/files_at_once.elf" --cpus "$cpus" --mount "$shared:/there:rw"
+		equal "$status $stderr $output" "0  files_at_once: $cpus vCPUs"
+		equal "$(ls "$shared")" ""
+	done
+}
+
 @test "mounts that cannot be had" {
 	boot "$SDK_GUESTS/files.elf" --mount "$BATS_TEST_TMPDIR/none:/there"
 	equal "$status" 125
