@@ -244,12 +244,10 @@ static int find_program(const char *name, char **path)
 	if (!found)
 		return cannot_run(name, STATUS_NOT_FOUND, "not found in PATH");
 	*path = realpath(found, NULL);
-	if (!*path || stat(*path, &status))
+	if (!*path || stat(*path, &status) || (!S_ISDIR(status.st_mode) && access(*path, X_OK)))
 		error = errno;
 	else if (S_ISDIR(status.st_mode))
 		error = EISDIR;
-	else if (access(*path, X_OK))
-		error = errno;
 	free(found);
 	if (!error)
 		return STATUS_DONE;
