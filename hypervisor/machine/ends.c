@@ -116,7 +116,9 @@ static void wait_for_end(struct machine *machine)
 			until = UINT64_MAX;
 		}
 		signal = take_signal(machine);
-		if (signal)
+		if (signal == SIGWINCH)
+			services_terminal_resized(&machine->services);
+		else if (signal)
 			machine_stop(machine, signal);
 	}
 }
@@ -127,9 +129,12 @@ static int wait_for_threads(struct machine *machine, struct message *message)
 	const uint64_t until = now() + patience;
 
 	while (atomic_load_explicit(&machine->alive, memory_order_acquire)) {
+		int signal;
+
 		if (!wait_for_event(machine, until))
 			return message_say(message, -ETIMEDOUT, "a thread of the VM does not end");
-		if (take_signal(machine))
+		signal = take_signal(machine);
+		if (signal && signal != SIGWINCH)
 			return message_say(message, -ETIMEDOUT, "ended by force");
 	}
 	return 0;

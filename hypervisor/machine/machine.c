@@ -14,10 +14,13 @@
 
 /* ---- signals ---- */
 
-/* Those that end a VM. What whoever started us has ignored, as nohup(1) does, stays ignored. */
-static sigset_t ending_signals(void)
+/*
+ * Those that end a VM, and that its terminal has another size. What whoever started us has ignored, as nohup(1) does,
+ * stays ignored.
+ */
+static sigset_t watched_signals(void)
 {
-	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
+	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP, SIGWINCH };
 	sigset_t set;
 
 	sigemptyset(&set);
@@ -33,7 +36,7 @@ static sigset_t ending_signals(void)
 /* Before any thread is made: they inherit what is blocked. */
 static int take_signals(struct machine *machine)
 {
-	sigset_t set = ending_signals();
+	sigset_t set = watched_signals();
 	int error = -pthread_sigmask(SIG_BLOCK, &set, &machine->old_mask);
 
 	if (error)

@@ -21,7 +21,8 @@
 #include <termios.h>
 #include <unistd.h>
 
-enum stream_name { INPUT, OUTPUT, ERROR, STREAMS };
+/* Queues: one for each stream, and one for those who wait for the terminal's size to change. */
+enum stream_name { INPUT, OUTPUT, ERROR, STREAMS, SIZE = STREAMS, QUEUES };
 
 /* A call that waits. */
 struct waiting {
@@ -40,7 +41,7 @@ struct stream {
 
 struct console {
 	pthread_mutex_t mutex; /* protects the queues, and what is done with descriptors */
-	struct stream streams[STREAMS];
+	struct stream streams[QUEUES];
 	struct waiting *free;
 	struct waiting *pool;
 	int bell; /* an eventfd: a queue is not empty any more, or the end has come */
@@ -99,10 +100,38 @@ static int64_t try_read(const struct stream *stream, const struct iovec *data)
 	return errno == EAGAIN || errno == EINTR ? -EAGAIN : -EIO;
 }
 
+/* The terminal of standard output, or failing that, of the input; zero if there is none. */
+static struct winsize window_of(const struct console *console)
+{
+	const struct stream *input = &console->streams[INPUT];
+	const struct stream *output = &console->streams[OUTPUT];
+	struct winsize window = { 0 };
+
+	if ((output->is_terminal && !ioctl(output->fd, TIOCGWINSZ, &window)) ||
+	    (input->is_terminal && !ioctl(input->fd, TIOCGWINSZ, &window)))
+		return window;
+	return (struct winsize){ 0 };
+}
+
+/* A size as the length that a call waits with. */
+static size_t size_word(uint64_t rows, uint64_t columns)
+{
+	return (size_t)(rows << 16 | columns);
+}
+
+static int64_t try_watch(const struct console *console, const struct iovec *known)
+{
+	const struct winsize window = window_of(console);
+
+	return size_word(window.ws_row, window.ws_col) == known->iov_len ? -EAGAIN : 0;
+}
+
 static int64_t try_call(const struct console *console, enum stream_name name, const struct iovec *data)
 {
 	const struct stream *stream = &console->streams[name];
 
+	if (name == SIZE)
+		return try_watch(console, data);
 	return name == INPUT ? try_read(stream, data) : try_write(stream, data);
 }
 
@@ -156,12 +185,25 @@ static int64_t serve_stream(struct gate_frame *frame, enum stream_name name, con
 	int64_t result = -EAGAIN;
 
 	pthread_mutex_lock(&console->mutex);
-	if (!console->streams[name].first)
+	if (!console->streams[name].first || name == SIZE)
 		result = try_call(console, name, data);
 	if (result == -EAGAIN)
 		result = enqueue(console, name, frame, data);
 	pthread_mutex_unlock(&console->mutex);
 	return result;
+}
+
+/* The next call that can be completed, with its result: the first one, or for sizes, any. NULL: none. */
+static struct waiting **find_ready(struct console *console, enum stream_name name, int64_t *result)
+{
+	for (struct waiting **at = &console->streams[name].first; *at; at = &(*at)->next) {
+		*result = try_call(console, name, &(*at)->data);
+		if (*result != -EAGAIN)
+			return at;
+		if (name != SIZE)
+			break;
+	}
+	return NULL;
 }
 
 /* Completes calls of one stream as long as that is possible. The gate is told without the mutex. */
@@ -171,14 +213,13 @@ static void serve_queue(struct console *console, enum stream_name name)
 
 	for (;;) {
 		struct gate_frame *frame = NULL;
+		struct waiting **ready;
 		int64_t result = 0;
 
 		pthread_mutex_lock(&console->mutex);
-		if (stream->first) {
-			result = try_call(console, name, &stream->first->data);
-			if (result != -EAGAIN)
-				frame = dequeue(console, stream, &stream->first);
-		}
+		ready = find_ready(console, name, &result);
+		if (ready)
+			frame = dequeue(console, stream, ready);
 		pthread_mutex_unlock(&console->mutex);
 		if (!frame)
 			return;
@@ -191,12 +232,12 @@ static void serve_queue(struct console *console, enum stream_name name)
 /* Waits until a stream that somebody waits for is ready, or the bell rings. Returns false at the end. */
 static bool wait_for_streams(struct console *console)
 {
-	struct pollfd fds[STREAMS + 1];
+	struct pollfd fds[QUEUES + 1];
 	uint64_t count;
 	bool stopping;
 
 	pthread_mutex_lock(&console->mutex);
-	for (int i = 0; i < STREAMS; i++) {
+	for (int i = 0; i < QUEUES; i++) {
 		const struct stream *stream = &console->streams[i];
 
 		fds[i] = (struct pollfd){ .fd = stream->first ? stream->fd : -1,
@@ -204,10 +245,10 @@ static bool wait_for_streams(struct console *console)
 	}
 	stopping = console->stopping;
 	pthread_mutex_unlock(&console->mutex);
-	fds[STREAMS] = (struct pollfd){ .fd = console->bell, .events = POLLIN };
+	fds[QUEUES] = (struct pollfd){ .fd = console->bell, .events = POLLIN };
 	if (stopping)
 		return false;
-	poll(fds, STREAMS + 1, -1);
+	poll(fds, QUEUES + 1, -1);
 	(void)!read(console->bell, &count, sizeof count);
 	return true;
 }
@@ -217,7 +258,7 @@ static void *run(void *argument)
 	struct console *console = argument;
 
 	while (wait_for_streams(console)) {
-		for (int i = 0; i < STREAMS; i++)
+		for (int i = 0; i < QUEUES; i++)
 			serve_queue(console, (enum stream_name)i);
 	}
 	return NULL;
@@ -258,6 +299,7 @@ int console_create(struct services *services)
 	look_at(&console->streams[INPUT], config->input);
 	look_at(&console->streams[OUTPUT], config->output);
 	look_at(&console->streams[ERROR], config->error);
+	look_at(&console->streams[SIZE], -1);
 	if (console->streams[INPUT].is_terminal && tcgetattr(config->input, &console->before))
 		console->streams[INPUT].is_terminal = false;
 	services->console = console;
@@ -280,7 +322,7 @@ int console_start(struct services *services)
 /* Takes the first call of a vCPU (NULL: of any) out of any queue. Returns NULL if there is none. */
 static struct gate_frame *take_call(struct console *console, const struct gate_vcpu *vcpu)
 {
-	for (int i = 0; i < STREAMS; i++) {
+	for (int i = 0; i < QUEUES; i++) {
 		struct stream *stream = &console->streams[i];
 
 		for (struct waiting **at = &stream->first; *at; at = &(*at)->next) {
@@ -400,6 +442,12 @@ static int64_t serve_mode(struct gate_frame *frame, struct abi_console_mode *cal
 	return set_mode(services->console, (uint32_t)call->mode);
 }
 
+void console_look_again(struct services *services)
+{
+	if (services->console->bell >= 0)
+		ring_bell(services->console);
+}
+
 void console_make_terminal_raw(struct services *services)
 {
 	set_mode(services->console, 0);
@@ -411,7 +459,7 @@ static int64_t serve_info(struct gate_frame *frame, struct abi_console_info *cal
 	const struct console *console = services->console;
 	const struct stream *input = &console->streams[INPUT];
 	const struct stream *output = &console->streams[OUTPUT];
-	struct winsize window = { 0 };
+	const struct winsize window = window_of(console);
 	struct termios termios;
 
 	call->info.flags =
@@ -420,11 +468,8 @@ static int64_t serve_info(struct gate_frame *frame, struct abi_console_info *cal
 		(console->streams[ERROR].is_terminal ? POSTERN_CONSOLE_INFO_FLAGS_ERROR_TERMINAL : 0);
 	if (input->is_terminal && !tcgetattr(input->fd, &termios))
 		call->info.mode = mode_of(&termios);
-	if ((output->is_terminal && !ioctl(output->fd, TIOCGWINSZ, &window)) ||
-	    (input->is_terminal && !ioctl(input->fd, TIOCGWINSZ, &window))) {
-		call->info.rows = window.ws_row;
-		call->info.columns = window.ws_col;
-	}
+	call->info.rows = window.ws_row;
+	call->info.columns = window.ws_col;
 	return 0;
 }
 
@@ -441,10 +486,18 @@ static int64_t serve_read(struct gate_frame *frame, struct abi_console_read *cal
 	return serve_stream(frame, INPUT, &call->data);
 }
 
+static int64_t serve_watch(struct gate_frame *frame, struct abi_console_watch *call)
+{
+	const struct iovec known = { .iov_len = size_word(call->rows, call->columns) };
+
+	return serve_stream(frame, SIZE, &known);
+}
+
 void service_console(struct abi_handlers *handlers)
 {
 	handlers->console_write = serve_write;
 	handlers->console_read = serve_read;
 	handlers->console_info = serve_info;
 	handlers->console_mode = serve_mode;
+	handlers->console_watch = serve_watch;
 }

@@ -15,6 +15,8 @@ void console_cancel(struct services *services, struct gate_vcpu *vcpu);
 /* Ends the thread, if there is one. After console_cancel(services, NULL). */
 void console_join(struct services *services);
 void console_destroy(struct services *services);
+/* The terminal may have another size: completes the calls that wait for that. By any thread. */
+void console_look_again(struct services *services);
 /* Sets the terminal's mode as with none of the contract's flags. Does nothing without a terminal. */
 void console_make_terminal_raw(struct services *services);
 /* Gives the terminal its mode back, if the guest has changed it. May be called from a signal's handler. */

@@ -158,6 +158,11 @@ void services_join(struct services *services)
 	file_queue_drain(services->files->queue);
 }
 
+void services_terminal_resized(struct services *services)
+{
+	console_look_again(services);
+}
+
 void services_make_terminal_raw(struct services *services)
 {
 	console_make_terminal_raw(services);

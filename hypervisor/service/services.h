@@ -151,6 +151,8 @@ void services_destroy(struct services *services);
 
 /* Lets the guest have every character that is typed, as it is, until the terminal gets its mode back. */
 void services_make_terminal_raw(struct services *services);
+/* The host's terminal may have another size: SIGWINCH came. By any thread. */
+void services_terminal_resized(struct services *services);
 
 /*
  * Input and output that calls wait for without a thread: the descriptor becomes readable when some of it is done; -1: there

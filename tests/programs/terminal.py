@@ -26,6 +26,7 @@ TIME = 100
 CONVERSATIONS = [
     ("modes", ["terminal", "modes"], 0, []),
     ("tty", ["busybox", "test", "-t", "0"], 0, []),
+    ("size", ["terminal", "size"], 0, [(b"0 24 x 80", (40, 132))]),
     ("stty-size", ["busybox", "stty", "size"], 0, []),
     ("lines", ["terminal", "lines"], 0, [(b"? ", b"first\n"), (b"[first]\r\n? ", b"second\n"), (b"[second]\r\n? ", b"\x04")]),
     ("editing", ["terminal", "lines"], 0,

@@ -350,6 +350,33 @@ static const struct file_functions functions = {
 	.status = terminal_status,
 };
 
+/* ---- the size ---- */
+
+static void start_watching(void);
+
+static void on_size(struct host_work *work, int64_t result)
+{
+	const struct signal_info info = { .number = SIGWINCH, .code = 0x80 /* SI_KERNEL */ };
+
+	(void)work;
+	if (result < 0)
+		return; /* a host that cannot tell */
+	signal_process(process_first(), &info);
+	start_watching();
+}
+
+static void start_watching(void)
+{
+	struct postern_console_info info = POSTERN_INIT(console_info);
+	static struct host_work watching = { .done = on_size };
+	struct postern_ring_entry entry;
+
+	if (postern_console_info(&info))
+		return;
+	postern_prepare_console_watch(&entry, 0, info.rows, info.columns);
+	(void)host_start(&watching, &entry);
+}
+
 /* ---- starting ---- */
 
 static void on_signal_key(int signal)
@@ -370,6 +397,8 @@ void terminal_start(void)
 	if (postern_console_info(&info) == 0)
 		stream_flags = info.flags;
 	line_init(&line, echo, on_signal_key);
+	if (is_terminal(INPUT) || is_terminal(OUTPUT))
+		start_watching();
 	if (!is_terminal(INPUT))
 		return;
 	set_host_mode();

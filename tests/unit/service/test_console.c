@@ -164,22 +164,60 @@ static void a_file_takes_all(void **state)
 	close(file);
 }
 
-static void a_terminal_has_modes_and_a_size(void **state)
+static int open_terminal(int *keyboard)
 {
 	const struct winsize window = { .ws_row = 33, .ws_col = 99 };
-	int keyboard = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	int terminal;
+
+	*keyboard = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	assert_true(*keyboard >= 0);
+	assert_int_equal(grantpt(*keyboard), 0);
+	assert_int_equal(unlockpt(*keyboard), 0);
+	terminal = open(ptsname(*keyboard), O_RDWR | O_NOCTTY | O_CLOEXEC);
+	assert_true(terminal >= 0);
+	ioctl(terminal, TIOCSWINSZ, &window);
+	return terminal;
+}
+
+/* Whoever watches is told of a size that is not the one that it knows, whatever others know. */
+static void a_size_is_watched(void **state)
+{
+	const struct winsize window = { .ws_row = 40, .ws_col = 100 };
+	struct call calls[3];
+	int keyboard;
+	int terminal = open_terminal(&keyboard);
+
+	(void)state;
+	create(terminal, terminal, -1);
+	assert_int_equal(CALL(&world, 0, POSTERN_CALL_CONSOLE_WATCH, 24, 80), 0);
+	call_begin(&calls[0], &world, 0, POSTERN_CALL_CONSOLE_WATCH, 33, 99, 0);
+	call_begin(&calls[1], &world, 1, POSTERN_CALL_CONSOLE_WATCH, 33, 99, 0);
+	sleep_for(20 * MILLISECOND);
+	services_terminal_resized(&world.services);
+	sleep_for(20 * MILLISECOND);
+	assert_false(atomic_load(&calls[0].is_done) || atomic_load(&calls[1].is_done));
+	ioctl(terminal, TIOCSWINSZ, &window);
+	services_terminal_resized(&world.services);
+	assert_int_equal(call_end(&calls[0]), 0);
+	assert_int_equal(call_end(&calls[1]), 0);
+	call_begin(&calls[2], &world, 0, POSTERN_CALL_CONSOLE_WATCH, 40, 100, 0);
+	sleep_for(20 * MILLISECOND);
+	services_stop(&world.services);
+	assert_int_equal(call_end(&calls[2]), -ECANCELED);
+	world_destroy(&world);
+	close(terminal);
+	close(keyboard);
+}
+
+static void a_terminal_has_modes_and_a_size(void **state)
+{
 	struct postern_console_info *info;
 	struct termios before;
 	struct termios now;
-	int terminal;
+	int keyboard;
+	int terminal = open_terminal(&keyboard);
 
 	(void)state;
-	assert_true(keyboard >= 0);
-	assert_int_equal(grantpt(keyboard), 0);
-	assert_int_equal(unlockpt(keyboard), 0);
-	terminal = open(ptsname(keyboard), O_RDWR | O_NOCTTY | O_CLOEXEC);
-	assert_true(terminal >= 0);
-	ioctl(terminal, TIOCSWINSZ, &window);
 	tcgetattr(terminal, &before);
 	create(terminal, terminal, -1);
 	info = world_struct(&world, 0);
@@ -218,6 +256,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_end_cancels, setup, teardown),
 		cmocka_unit_test(a_file_takes_all),
 		cmocka_unit_test(a_terminal_has_modes_and_a_size),
+		cmocka_unit_test(a_size_is_watched),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
