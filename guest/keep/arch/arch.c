@@ -76,6 +76,11 @@ void arch_system_call(struct registers *registers)
 		engine->system_call(registers);
 }
 
+bool arch_keeps(uint64_t address, uint64_t length)
+{
+	return engine->keeps && engine->keeps(address, length);
+}
+
 void arch_enter_program(struct registers *registers)
 {
 	engine->enter_program(registers);

@@ -107,6 +107,9 @@ void kernel_entered(struct registers *registers);
  */
 void arch_system_call(struct registers *registers);
 
+/* Whether the engine has put something into a range of the current program's addresses, which is to stay as it is. */
+bool arch_keeps(uint64_t address, uint64_t length);
+
 /* ---- page tables ---- */
 
 /*

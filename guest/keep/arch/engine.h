@@ -11,6 +11,7 @@ struct arch_engine {
 	/* The end of the stack on which the vCPU enters the kernel from a program. */
 	void (*set_entry_stack)(uint64_t end);
 	void (*system_call)(struct registers *registers); /* NULL: nothing */
+	bool (*keeps)(uint64_t address, uint64_t length); /* NULL: nothing */
 	void (*enter_program)(struct registers *registers) __attribute__((noreturn));
 	int (*tables_changed)(const uint64_t *root, uint64_t address, size_t pages, bool added);
 	void (*tables_begin)(uint64_t *root);

@@ -2,6 +2,7 @@
 /* memory.c - system calls of the address space: flags and limits are taken apart here, mm/ does the rest. */
 #include "mm/space.h"
 
+#include "arch/arch.h"
 #include "fs/descriptors.h"
 #include "mm/user.h"
 #include "syscall/syscall.h"
@@ -90,7 +91,7 @@ static int64_t sys_mmap(const uint64_t argument[6])
 	}
 	if (flags < 0)
 		result = flags;
-	else if (!may_have(argument[1]))
+	else if (!may_have(argument[1]) || (flags & SPACE_FIXED && arch_keeps(argument[0], argument[1])))
 		result = -ENOMEM;
 	else
 		result = space_map(own_space(), argument[0], argument[1], access_of(argument[2]),
@@ -102,6 +103,8 @@ static int64_t sys_mmap(const uint64_t argument[6])
 
 static int64_t sys_munmap(const uint64_t argument[6])
 {
+	if (arch_keeps(argument[0], argument[1]))
+		return -EINVAL;
 	return space_unmap(own_space(), argument[0], argument[1]);
 }
 
@@ -115,13 +118,19 @@ static int64_t sys_mprotect(const uint64_t argument[6])
 						      : system_call_missing("mprotect with PROT_GROWSDOWN");
 	if (argument[2] & ~(uint64_t)(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM))
 		return -EINVAL;
+	if (arch_keeps(argument[0], argument[1]))
+		return -EACCES;
 	return space_protect(own_space(), argument[0], argument[1], access_of(argument[2]));
 }
 
 static int64_t sys_mremap(const uint64_t argument[6])
 {
+	const bool is_fixed = argument[3] & MREMAP_FIXED;
+
 	if (argument[2] > argument[1] && !may_have(argument[2] - argument[1]))
 		return -ENOMEM;
+	if (arch_keeps(argument[0], argument[1]) || (is_fixed && arch_keeps(argument[4], argument[2])))
+		return -EINVAL;
 	return space_remap(own_space(), argument[0], argument[1], argument[2], (unsigned)argument[3],
 			   argument[4]);
 }
@@ -139,6 +148,8 @@ static int64_t sys_brk(const uint64_t argument[6])
 
 static int64_t sys_madvise(const uint64_t argument[6])
 {
+	if (arch_keeps(argument[0], argument[1]))
+		return -EINVAL;
 	return space_advise(own_space(), argument[0], argument[1], (int)argument[2]);
 }
 

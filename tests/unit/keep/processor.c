@@ -157,6 +157,13 @@ void arch_system_call(struct registers *registers)
 	(void)registers;
 }
 
+bool arch_keeps(uint64_t address, uint64_t length)
+{
+	(void)address;
+	(void)length;
+	return false;
+}
+
 void arch_enter_program(struct registers *registers)
 {
 	program_enter(registers);

@@ -105,6 +105,7 @@ const struct arch_engine arch_ring3 = {
 	.set_entry_stack = set_entry_stack,
 	.enter_program = ring3_enter_program,
 	.system_call = ring3_system_call,
+	.keeps = ring3_keeps,
 	.tables_changed = ring3_tables_changed,
 	.tables_begin = ring3_tables_begin,
 	.tables_end = ring3_tables_end,

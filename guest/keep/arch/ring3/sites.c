@@ -220,3 +220,10 @@ void ring3_system_call(struct registers *registers)
 	sites[index].count = NEVER;
 	try_site(site, registers->rax);
 }
+
+bool ring3_keeps(uint64_t address, uint64_t length)
+{
+	return stubs.space == current_process()->space && !stubs.refused &&
+	       address < POINTERS + REGION_SIZE && length > 0 &&
+	       (address >= POINTERS || POINTERS - address < length);
+}
