@@ -78,10 +78,12 @@ model: setup-test ## Check the model of the ring's protocol with spin
 	tests/model/run.sh
 
 .PHONY: bench
-bench: release ## Measure what a crossing of the gate costs here
+bench: release ## Measure here what Postern costs; some minutes
 	build/release/cli/postern bench gate
 	build/release/cli/postern bench crossing
+	build/release/cli/postern bench economics
 	build/release/cli/postern bench start
+	build/release/cli/postern bench translation
 
 .PHONY: install
 install: release ## Install the release build, under DESTDIR if that is set

@@ -13,6 +13,7 @@
 #include "device/bus.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <jansson.h>
 #include <sched.h>
 #include <stdio.h>
@@ -23,7 +24,7 @@
 #include <unistd.h>
 #include <x86intrin.h>
 
-enum { ROUNDS = 15, SAMPLES = 31, MEMORY = 16 << 20, EXIT_USAGE = 2 };
+enum { ROUNDS = 15, MOST_ROUNDS = 99, SAMPLES = 31, MEMORY = 16 << 20, EXIT_USAGE = 2 };
 
 /* Who measures a case. */
 enum place {
@@ -43,7 +44,7 @@ struct crossing_case {
 	enum crossing_way way;
 	uint32_t repeats;
 	uint32_t batch; /* calls that a repeat stands for; 0 means 1 */
-	double ticks[ROUNDS];
+	double ticks[MOST_ROUNDS];
 	struct measure_spread spread; /* in ticks, set when all rounds are done */
 };
 
@@ -190,12 +191,12 @@ static bool part(struct bench_guest *guest, int vcpu, int monitor)
 }
 
 /* Sets *ticks_per_ns. */
-static bool measure_all(struct bench_guest *guests, double *ticks_per_ns)
+static bool measure_all(struct bench_guest *guests, unsigned rounds, double *ticks_per_ns)
 {
 	const uint64_t start = now();
 	const uint64_t start_ticks = __rdtsc();
 
-	for (unsigned round = 0; round < ROUNDS; round++) {
+	for (unsigned round = 0; round < rounds; round++) {
 		for (size_t i = 0; i < CASES; i++) {
 			if (is_possible(&cases[i]) && !measure_case(&cases[i], guests, round))
 				return false;
@@ -203,7 +204,7 @@ static bool measure_all(struct bench_guest *guests, double *ticks_per_ns)
 	}
 	*ticks_per_ns = (double)(__rdtsc() - start_ticks) / (double)(now() - start);
 	for (size_t i = 0; i < CASES; i++)
-		cases[i].spread = measure_spread(cases[i].ticks, ROUNDS);
+		cases[i].spread = measure_spread(cases[i].ticks, rounds);
 	return true;
 }
 
@@ -249,7 +250,7 @@ static int start(struct bench_guest *guests)
 
 /* ---- results ---- */
 
-static void print_table(double ticks_per_ns)
+static void print_table(double ticks_per_ns, unsigned rounds)
 {
 	const double getppid_ticks = cases[0].spread.median;
 
@@ -266,9 +267,9 @@ static void print_table(double ticks_per_ns)
 		       spread->least / ticks_per_ns, spread->most / ticks_per_ns, spread->median,
 		       spread->median / getppid_ticks);
 	}
-	printf("medians of %d interleaved rounds, of which each is the median of %d samples; cycles are those of "
+	printf("medians of %u interleaved rounds, of which each is the median of %d samples; cycles are those of "
 	       "the\ntime-stamp counter, %.0f MHz\n",
-	       ROUNDS, SAMPLES, ticks_per_ns * 1000);
+	       rounds, SAMPLES, ticks_per_ns * 1000);
 }
 
 static json_t *case_json(const struct crossing_case *item, double ticks_per_ns)
@@ -281,10 +282,10 @@ static json_t *case_json(const struct crossing_case *item, double ticks_per_ns)
 			 spread->median);
 }
 
-static int print_json(double ticks_per_ns)
+static int print_json(double ticks_per_ns, unsigned rounds)
 {
 	json_t *list = json_array();
-	json_t *whole = json_pack("{s:s, s:i, s:i, s:f, s:o}", "benchmark", "crossing", "rounds", ROUNDS,
+	json_t *whole = json_pack("{s:s, s:i, s:i, s:f, s:o}", "benchmark", "crossing", "rounds", (int)rounds,
 				  "samples", SAMPLES, "counter_mhz", ticks_per_ns * 1000, "cases", list);
 	int error;
 
@@ -298,19 +299,13 @@ static int print_json(double ticks_per_ns)
 	return error;
 }
 
-int bench_crossing(int argc, char **argv)
+static int run(unsigned rounds, bool json)
 {
 	struct bench_guest guests[PLACES] = { 0 };
-	bool json = argc == 2 && !strcmp(argv[1], "--json");
-	double ticks_per_ns;
-	int status;
+	double ticks_per_ns = 0;
+	int status = start(guests);
 
-	if (argc > 2 || (argc == 2 && !json)) {
-		fprintf(stderr, "postern bench crossing: takes no argument but --json\n");
-		return EXIT_USAGE;
-	}
-	status = start(guests);
-	if (!status && !measure_all(guests, &ticks_per_ns))
+	if (!status && !measure_all(guests, rounds, &ticks_per_ns))
 		status = EXIT_FAILURE;
 	for (size_t i = 0; i < PLACES; i++) {
 		bench_guest_end(&guests[i]);
@@ -319,7 +314,33 @@ int bench_crossing(int argc, char **argv)
 	if (status)
 		return status;
 	if (json)
-		return print_json(ticks_per_ns) ? EXIT_FAILURE : EXIT_SUCCESS;
-	print_table(ticks_per_ns);
+		return print_json(ticks_per_ns, rounds) ? EXIT_FAILURE : EXIT_SUCCESS;
+	print_table(ticks_per_ns, rounds);
 	return EXIT_SUCCESS;
+}
+
+int bench_crossing(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ "rounds", required_argument, NULL, 'r' },
+		{ 0 },
+	};
+	long rounds = ROUNDS;
+	bool json = false;
+
+	optind = 0;
+	for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+		json |= option == 'j';
+		if (option == 'r')
+			rounds = strtol(optarg, NULL, 10);
+		if (option == '?')
+			return EXIT_USAGE;
+	}
+	if (optind < argc || rounds < 1 || rounds > MOST_ROUNDS || rounds % 2 == 0) {
+		fprintf(stderr, "usage: postern bench crossing [--json] [--rounds N]\n"
+				"N is odd, from 1 to 99\n");
+		return EXIT_USAGE;
+	}
+	return run((unsigned)rounds, json);
 }

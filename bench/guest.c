@@ -44,6 +44,11 @@ static int run(const struct bench_guest_config *config, int console)
 	settings.machine.command = config->command ? config->command : "";
 	settings.machine.ports = config->ports;
 	settings.machine.input = settings.machine.output = console;
+	if (config->error)
+		settings.machine.error = config->error;
+	settings.json = config->json;
+	if (config->file && !vm_add_mount(&settings, config->file, "/file", true))
+		return EXIT_FAILURE;
 	settings.machine.resolution = 1; /* the guest reads the processor's counter, and that does not trap */
 	return vm_run(&settings);
 }

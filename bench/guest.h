@@ -16,6 +16,9 @@ struct bench_guest_config {
 	size_t image_size;
 	uint64_t memory;     /* bytes */
 	const char *command; /* the guest's command line */
+	const char *file;    /* of the host, which the guest may read: its mount 0; NULL: none */
+	const char *json;    /* where the VM's result is written at its end; NULL: nowhere */
+	int error;           /* the console's standard error; 0: ours */
 	struct bus *ports;   /* that the guest may touch; NULL: none */
 	int processor;       /* the only one that the VM may use; -1: all that we may */
 };

@@ -15,4 +15,10 @@ extern const uint64_t hello_image_size;
 extern const uint8_t crossing_image[];
 extern const uint64_t crossing_image_size;
 
+/* The guests of postern bench economics and of postern bench translation. */
+extern const uint8_t economics_image[];
+extern const uint64_t economics_image_size;
+extern const uint8_t translation_image[];
+extern const uint64_t translation_image_size;
+
 #endif

@@ -24,6 +24,7 @@ test  busybox-static    # and tests of programs
 test  libcmocka-dev     # unit tests
 test  bats              # command-line tests
 test  jq                # reads JSON in them
+test  gnuplot-nox       # draws the plot of postern bench economics
 test  spin              # the protocol models
 test  busybox-static    # programs that run on the host and in a VM, and must do the same: many in one,
 test  bash-static       # a shell,

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * crossing.c - the guest of `postern bench crossing`: crosses in the way that it is asked to, and answers how long
- * that took. Samples are short and their median counts, so that what the host's other work takes in between
- * shows in few of them.
- */
+/* crossing.c - the guest of `postern bench crossing`: crosses in the way that it is asked to, and answers how long it took. */
 #include "crossing.h"
+#include "sample.h"
 
 #include <postern/guest.h>
 #include <postern/guest_ring.h>
@@ -34,16 +31,6 @@ static void must(int64_t result, const char *what)
 {
 	if (result < 0)
 		guest_panic("%s: %s", what, guest_error_name(result));
-}
-
-/* Not before all that stands before it is done. */
-static uint64_t ticks(void)
-{
-	uint32_t low;
-	uint32_t high;
-
-	__asm__ volatile("lfence\n\trdtsc\n\tlfence" : "=a"(low), "=d"(high) : : "memory");
-	return (uint64_t)high << 32 | low;
 }
 
 /* ---- the ways ---- */
@@ -147,31 +134,18 @@ static const struct way {
 	[CROSSING_PORT] = { cross_port },
 };
 
-static uint64_t median(uint64_t *values, uint32_t count)
-{
-	for (uint32_t i = 1; i < count; i++) {
-		uint64_t value = values[i];
-		uint32_t at = i;
-
-		for (; at > 0 && values[at - 1] > value; at--)
-			values[at] = values[at - 1];
-		values[at] = value;
-	}
-	return values[count / 2];
-}
-
 static uint64_t measure(const struct way *way, const struct crossing_question *question)
 {
-	uint64_t samples[CROSSING_MOST_SAMPLES];
+	uint64_t samples[SAMPLE_MOST];
 
 	way->cross(question);
 	for (uint32_t i = 0; i < question->samples; i++) {
-		uint64_t start = ticks();
+		uint64_t start = sample_ticks();
 
 		way->cross(question);
-		samples[i] = ticks() - start;
+		samples[i] = sample_ticks() - start;
 	}
-	return median(samples, question->samples);
+	return sample_median(samples, question->samples);
 }
 
 static void answer(const struct crossing_question *question)

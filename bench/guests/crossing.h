@@ -18,11 +18,11 @@ enum crossing_way {
 	CROSSING_WAYS
 };
 
-enum { CROSSING_MOST_SAMPLES = 64, CROSSING_MOST_BATCH = 1024, CROSSING_PORT_NUMBER = 0x80 };
+enum { CROSSING_MOST_BATCH = 1024, CROSSING_PORT_NUMBER = 0x80 };
 
 struct crossing_question {
 	uint32_t way;
-	uint32_t samples; /* odd, up to CROSSING_MOST_SAMPLES: how often to measure */
+	uint32_t samples; /* odd, up to SAMPLE_MOST of sample.h: how often to measure */
 	uint32_t repeats; /* crossings, or batches, that a sample times together */
 	uint32_t batch;
 };
