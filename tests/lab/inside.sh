@@ -61,6 +61,7 @@ run doctor is_kvm
 run engine "$source/tests/cmocka.sh" "$build/tests/unit/engine/test_common" kvm
 run kvm "$source/tests/cmocka.sh" "$build/tests/unit/engine/test_kvm"
 run versions "$source/tests/evolution/matrix.sh" "$build/tests/evolution" kvm
+ATTACKS=$([ "$part" = whole ] && echo 60 || echo 6) run attacks bats --tap "$source/tests/lab/attacks.bats"
 run guests bats --tap "$source/tests/cli/guests.bats"
 run unmodified bats --tap "$source/tests/cli/unmodified.bats"
 if [ "$part" = whole ]; then

@@ -152,7 +152,7 @@ static enum outcome take_halt(struct engine_vcpu *vcpu, struct engine_exit *exit
 	return SERVE;
 }
 
-/* A triple fault, a reset, or an instruction that this KVM cannot execute. */
+/* A triple fault, a reset, an instruction that this KVM cannot execute, or a state that it cannot enter. */
 static enum outcome take_shutdown(struct engine_vcpu *vcpu, struct engine_exit *exit)
 {
 	(void)vcpu;
@@ -179,6 +179,8 @@ static const struct {
 	[KVM_EXIT_SHUTDOWN] = { take_shutdown, false },
 	[KVM_EXIT_SYSTEM_EVENT] = { take_shutdown, false },
 	[KVM_EXIT_INTERNAL_ERROR] = { take_shutdown, false },
+	[KVM_EXIT_FAIL_ENTRY] = { take_shutdown, false },
+	[KVM_EXIT_UNKNOWN] = { take_shutdown, false },
 	[KVM_EXIT_INTR] = { take_nothing, false },
 	[KVM_EXIT_IRQ_WINDOW_OPEN] = { take_nothing, false },
 	[KVM_EXIT_SET_TPR] = { take_nothing, false },
