@@ -73,3 +73,15 @@ int path_find_parent(uint64_t descriptor, uint64_t address, struct path_last *la
 	free(path);
 	return error;
 }
+
+unsigned walk_of(uint64_t flags)
+{
+	return (flags & AT_SYMLINK_NOFOLLOW ? WALK_NO_FOLLOW : 0) | (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0);
+}
+
+bool path_is_empty(uint64_t address)
+{
+	char byte;
+
+	return !user_read(&byte, address, 1) && !byte;
+}

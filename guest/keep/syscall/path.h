@@ -5,6 +5,16 @@
 
 #include "fs/path.h"
 
+#include <linux/fcntl.h>
+
+enum { HERE = AT_FDCWD };
+
+/* The walk that AT_ flags ask for. */
+unsigned walk_of(uint64_t flags);
+
+/* Whether a path of the program is empty. */
+bool path_is_empty(uint64_t address);
+
 /*
  * Where a path starts: the directory of a descriptor, or the current one for AT_FDCWD; held. Errors: -EBADF, -ENOTDIR is
  * left to the walk.

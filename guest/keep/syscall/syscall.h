@@ -31,18 +31,21 @@ struct system_call_row {
 	system_call *run;
 };
 /* clang-format off */
-extern const struct system_call_row system_calls_memory[];   /* mmap, munmap, mprotect, brk, mremap, madvise, ... */
-extern const struct system_call_row system_calls_file[];     /* open, read, write, dup, fcntl, ioctl, pipe, ... */
-extern const struct system_call_row system_calls_name[];     /* stat, mkdir, rename, getdents, chmod, chdir, ... */
-extern const struct system_call_row system_calls_poll[];     /* poll, select */
-extern const struct system_call_row system_calls_event[];    /* epoll_*, eventfd, timerfd_*, signalfd */
-extern const struct system_call_row system_calls_socket[];   /* bind, sendto, ...: there are no sockets */
-extern const struct system_call_row system_calls_task[];     /* clone, exit, futex, sched_*, getpid, arch_prctl, ... */
-extern const struct system_call_row system_calls_identity[]; /* getuid, setresgid, getgroups, capget, ... */
-extern const struct system_call_row system_calls_signal[];   /* rt_sigaction, kill, sigaltstack, ... */
-extern const struct system_call_row system_calls_time[];     /* clock_*, nanosleep, times, getrusage, ... */
-extern const struct system_call_row system_calls_timer[];    /* timer_*, setitimer, alarm */
-extern const struct system_call_row system_calls_system[];   /* uname, sysinfo, getrandom, prlimit64, prctl, ... */
+extern const struct system_call_row system_calls_memory[];     /* mmap, munmap, mprotect, brk, mremap, madvise, ... */
+extern const struct system_call_row system_calls_file[];       /* open, read, write, dup, pipe, ... */
+extern const struct system_call_row system_calls_control[];    /* fcntl, flock, ioctl */
+extern const struct system_call_row system_calls_name[];       /* mkdir, rename, getdents, chdir, ... */
+extern const struct system_call_row system_calls_status[];     /* stat, statfs, access */
+extern const struct system_call_row system_calls_attribute[];  /* chmod, chown, utimensat, ... */
+extern const struct system_call_row system_calls_poll[];       /* poll, select */
+extern const struct system_call_row system_calls_event[];      /* epoll_*, eventfd, timerfd_*, signalfd */
+extern const struct system_call_row system_calls_socket[];     /* bind, sendto, ...: there are no sockets */
+extern const struct system_call_row system_calls_task[];       /* clone, exit, futex, sched_*, getpid, arch_prctl, ... */
+extern const struct system_call_row system_calls_identity[];   /* getuid, setresgid, getgroups, capget, ... */
+extern const struct system_call_row system_calls_signal[];     /* rt_sigaction, kill, sigaltstack, ... */
+extern const struct system_call_row system_calls_time[];       /* clock_*, nanosleep, times, getrusage, ... */
+extern const struct system_call_row system_calls_timer[];      /* timer_*, setitimer, alarm */
+extern const struct system_call_row system_calls_system[];     /* uname, sysinfo, getrandom, prlimit64, prctl, ... */
 /* clang-format on */
 
 /* The name that uname(2) tells, at most 64 bytes of it. */
