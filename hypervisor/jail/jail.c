@@ -67,11 +67,11 @@ struct ruleset {
 
 enum { LANDLOCK_VERSION_FLAG = 1 };
 
-/* What each version of Landlock can take away, and takes away from us: all of it, but signals. */
+/* What each version of Landlock can take away, and takes away from us: all of it. */
 static const struct {
 	uint64_t files;
 	uint64_t network; /* binding and connecting TCP sockets */
-	uint64_t scopes;  /* abstract sockets; not signals, which an engine sends to its process */
+	uint64_t scopes;  /* abstract sockets, and signals but to processes that are started afterwards */
 	size_t size;      /* of the struct, as that version knows it */
 } landlock[] = {
 	{ 0 },
@@ -80,7 +80,7 @@ static const struct {
 	{ 0x7fff, 0, 0, 8 }, /* 3: and truncating */
 	{ 0x7fff, 3, 0, 16 },
 	{ 0xffff, 3, 0, 16 }, /* 5: and ioctl(2) on devices */
-	{ 0xffff, 3, 1, 24 },
+	{ 0xffff, 3, 3, 24 },
 };
 
 enum { LANDLOCK_VERSIONS = sizeof landlock / sizeof *landlock };

@@ -24,7 +24,8 @@ enum jail_access { JAIL_NO_FILES, JAIL_READ_FILES, JAIL_WRITE_FILES };
 
 /*
  * First step: no new privileges, none of root's capabilities but those on files of others where there are trees, and no
- * file but those that are open and those in the trees; for the calling thread and those that it starts from then on. Where the kernel has no Landlock, files are left to the second step.
+ * file but those that are open and those in the trees, and no signals but to processes that are started afterwards; for
+ * the calling thread and those that it starts from then on. Where the kernel has no Landlock, files are left to the second step.
  *
  * Functions answer 0 or a negative errno, with a reason in words.
  */

@@ -180,6 +180,62 @@ static void test_files_are_out_of_reach(void **state)
 	assert_int_equal(WEXITSTATUS(status), FINE);
 }
 
+/* ---- other processes ---- */
+
+enum { SCOPES = 6 /* the version of Landlock that has signals */ };
+
+/* It ends with its parent, which holds the other end of a pipe. */
+static pid_t start_sleeper(void)
+{
+	int ends[2];
+	char byte;
+	pid_t child;
+
+	if (pipe(ends))
+		return -1;
+	child = fork();
+	if (child == 0) {
+		close(ends[1]);
+		_exit(read(ends[0], &byte, 1) != 0);
+	}
+	close(ends[0]);
+	return child;
+}
+
+static bool is_ended_by(pid_t child, int signal)
+{
+	int status;
+
+	return waitpid(child, &status, 0) == child && WIFSIGNALED(status) && WTERMSIG(status) == signal;
+}
+
+/* Those that were there before cannot be ended any more; a guest's process, which is started afterwards, can. */
+static int send_signals(void)
+{
+	char reason[256];
+	const pid_t before = start_sleeper();
+	pid_t after;
+
+	if (jail_files(NULL, 0, reason, sizeof reason))
+		return NO_JAIL;
+	after = start_sleeper();
+	if (kill(after, SIGKILL) || !is_ended_by(after, SIGKILL))
+		return 1;
+	return kill(before, SIGKILL) && errno == EPERM ? FINE : 2;
+}
+
+static void test_others_are_out_of_reach(void **state)
+{
+	int status;
+
+	(void)state;
+	if (jail_is_relaxed() || jail_landlock_version() < SCOPES)
+		skip();
+	status = in_child(send_signals);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), FINE);
+}
+
 /* ---- a guest's files ---- */
 
 /* A directory with a file in it, and another beside it, which is not for the guest. */
@@ -390,6 +446,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_is_not_allowed_kills),
 		cmocka_unit_test(test_files_are_out_of_reach),
+		cmocka_unit_test(test_others_are_out_of_reach),
 		cmocka_unit_test(test_a_guests_files_stay_within_reach),
 		cmocka_unit_test(test_no_more_than_its_files),
 		cmocka_unit_test(test_what_a_monitor_needs_goes_on),
