@@ -407,7 +407,8 @@ static int create_and_run(struct vm_settings *settings)
 		fprintf(stderr, "postern: %s: cannot open: %s\n", settings->json, strerror(errno));
 		return STATUS_POSTERN;
 	}
-	json_object_seed(0); /* reads /dev/urandom, which a jail does not let it */
+	if (json)
+		json_object_seed(0); /* reads /dev/urandom, which a jail does not let it */
 	error = machine_create(&settings->machine, &machine, &message);
 	settings->machine.image = NULL;
 	if (error) {

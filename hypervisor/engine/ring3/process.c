@@ -5,7 +5,6 @@
 #include "engine/ring3/filter.h"
 #include "engine/ring3/layout.h"
 
-#include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -18,6 +17,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/platform/x86.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/rseq.h>
@@ -184,12 +184,10 @@ static struct ring3_area *area_of(const struct ring3_process *process, unsigned 
 	return (struct ring3_area *)((char *)process->areas + (size_t)number * RING3_AREA_SIZE);
 }
 
-/* CPUID's OSXSAVE. */
+/* As libc found it: to execute CPUID takes some us where the host is a VM. */
 static bool has_xsave(void)
 {
-	unsigned a, b, c, d;
-
-	return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_OSXSAVE);
+	return CPU_FEATURE_ACTIVE(XSAVE);
 }
 
 static int create_areas(const struct engine_config *config, struct ring3_process *process)
