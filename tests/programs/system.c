@@ -76,11 +76,12 @@ static void usage(void)
 {
 	struct rusage used;
 	struct tms times_used;
+	const int before = getpriority(PRIO_PROCESS, 0); /* whoever runs the test may have lowered it */
+	const int after = before < 19 ? before + 1 : before;
 
 	CHECK(!getrusage(RUSAGE_SELF, &used) && used.ru_maxrss > 0);
 	CHECK(times(&times_used) != -1);
-	CHECK(getpriority(PRIO_PROCESS, 0) == 0 && !setpriority(PRIO_PROCESS, 0, 5) &&
-	      getpriority(PRIO_PROCESS, 0) == 5);
+	CHECK(!setpriority(PRIO_PROCESS, 0, after) && getpriority(PRIO_PROCESS, 0) == after);
 }
 
 static void controls(void)
