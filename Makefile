@@ -47,9 +47,9 @@ release: build/release/build.ninja ## Build in build/release: what is installed
 	$(NINJA) build/release
 
 .PHONY: test-asan
-test-asan: build/asan/build.ninja ## Run all tests under AddressSanitizer and UBSan
+test-asan: build/asan/build.ninja ## Run all tests of code under AddressSanitizer and UBSan
 	$(NINJA) build/asan
-	UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 scripts/test.sh build/asan
+	UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 scripts/test.sh build/asan --no-suite model
 
 .PHONY: test-tsan
 test-tsan: build/tsan/build.ninja ## Run the tests of concurrency under ThreadSanitizer
