@@ -60,7 +60,7 @@ is_kvm()
 run doctor is_kvm
 run engine "$source/tests/cmocka.sh" "$build/tests/unit/engine/test_common" kvm
 run kvm "$source/tests/cmocka.sh" "$build/tests/unit/engine/test_kvm"
-run versions "$source/tests/evolution/matrix.sh" "$build/tests/evolution" kvm
+run versions "$source/tests/evolution/matrix.sh" "$build/tests/evolution" kvm ring3
 ATTACKS=$([ "$part" = whole ] && echo 60 || echo 6) run attacks bats --tap "$source/tests/lab/attacks.bats"
 run guests bats --tap "$source/tests/cli/guests.bats"
 run unmodified bats --tap "$source/tests/cli/unmodified.bats"

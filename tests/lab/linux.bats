@@ -1,10 +1,12 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
-# Debian's stock kernel as a guest, which knows nothing of Postern: by the 64-bit boot protocol of a bzImage. KERNEL is
-# that file, and INITRD an initial file system whose init is linux-init, beside this file.
+# Debian's stock kernel as a guest, which knows nothing of Postern: by the 64-bit boot protocol of a bzImage, and by PVH.
+# KERNEL is that file, and INITRD an initial file system whose init is linux-init, beside this file.
 
 # run sets stderr.
 # shellcheck disable=SC2154
+# What the guest's shell expands is not ours to expand.
+# shellcheck disable=SC2016
 
 load ../cli/common
 
@@ -18,20 +20,26 @@ start()
 {
 	rm -f "$BATS_TEST_TMPDIR/output"
 	exec 4<>"$BATS_FILE_TMPDIR/input"
-	timeout 300 "$POSTERN" boot --engine kvm --kernel "$KERNEL" --initrd "$INITRD" --memory 256M \
+	timeout 600 "$POSTERN" boot --engine kvm --kernel "${kernel-$KERNEL}" --initrd "$INITRD" --memory 256M \
 		--append "console=ttyS0 panic=-1 quiet" "$@" <"$BATS_FILE_TMPDIR/input" \
 		>"$BATS_TEST_TMPDIR/output" 2>"$BATS_TEST_TMPDIR/errors" 3>&- 4>&- &
 	guest=$!
 	wait_for "a shell is here" "$BATS_TEST_TMPDIR/output" "$guest"
 }
 
-# Its status, when it has ended.
+# ends_with STATUS [ERRORS]
 ends_with()
 {
 	local status=0
 	wait "$guest" || status=$?
 	exec 4>&-
-	equal "$status $(<"$BATS_TEST_TMPDIR/errors")" "$1 "
+	equal "$status $(<"$BATS_TEST_TMPDIR/errors")" "$1 ${2-}"
+}
+
+# The number of four bytes at an offset in the kernel's file.
+word_at()
+{
+	od -A n -t u4 -j "$1" -N 4 "$KERNEL" | tr -d ' '
 }
 
 @test "it reaches a shell on the serial console, runs commands, and turns itself off" {
@@ -47,7 +55,36 @@ ends_with()
 @test "it finds two processors, and both work" {
 	start --cpus 2
 	printf '%s\n' 'nproc' 'taskset 1 uname -s; taskset 2 uname -m' 'reboot -f' >&4
-	ends_with 123 || true
+	ends_with 123 "postern: $KERNEL: ended when the guest reset itself"
 	contains "$(<"$BATS_TEST_TMPDIR/output")" "Linux" "x86_64"
 	grep -qx $'2\r*' "$BATS_TEST_TMPDIR/output"
+}
+
+# The bzImage unpacks itself from where its header says to an ELF file that has such a note.
+@test "the same kernel by PVH" {
+	local from
+	kernel=$BATS_TEST_TMPDIR/vmlinux
+	from=$(($(word_at 0x248) + 512 * (1 + $(od -A n -t u1 -j 0x1f1 -N 1 "$KERNEL"))))
+	# Behind the packed file are four bytes that are its size unpacked.
+	tail -c +$((from + 1)) "$KERNEL" | head -c $(($(word_at 0x24c) - 4)) | xz -dc >"$kernel" ||
+		skip "this kernel is packed by another program than xz"
+	start
+	printf '%s\n' 'echo "says $((6 * 7))"; poweroff -f' >&4
+	ends_with 0
+	contains "$(<"$BATS_TEST_TMPDIR/output")" "says 42"
+}
+
+@test "what does not fit is refused, and nothing is started" {
+	run timeout 60 "$POSTERN" boot --engine kvm --kernel "$KERNEL" --memory 16M
+	equal "$status" 126
+	contains "$output" "too large for memory of 16 MiB"
+	run timeout 60 "$POSTERN" boot --engine kvm --kernel "$KERNEL" --initrd "$KERNEL" --memory 68M
+	equal "$status" 126
+	contains "$output" "the initrd of $(stat -c %s "$KERNEL") bytes does not fit into memory of 68 MiB"
+	run timeout 60 "$POSTERN" boot --engine kvm --kernel "$KERNEL" --append "$(printf '%3000s' x)"
+	equal "$status" 125
+	contains "$output" "the command line has 3000 bytes, more than 2047"
+	run timeout 60 "$POSTERN" boot --engine kvm --kernel <(head -c 1000000 "$KERNEL")
+	equal "$status" 126
+	contains "$output" "cut short: 1000000 bytes"
 }

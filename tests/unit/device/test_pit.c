@@ -121,14 +121,15 @@ static void test_once(void **state)
 
 static void test_another_mode_stops_it(void **state)
 {
+	unsigned before;
+
 	(void)state;
 	set(0, 2, TICKS_10_MS);
 	wait_for(1);
 	pit_write(&pit, CONTROL, 0x34);
-	usleep(1000); /* one may be on its way */
-	rises = 0;
-	usleep(30000);
-	assert_int_equal(rises, 0);
+	before = rises;
+	usleep(50000);
+	assert_true(rises <= before + 1); /* one may have been on its way */
 }
 
 static void test_no_more_often_than_a_host_bears(void **state)
