@@ -25,7 +25,7 @@ run_seed() {
 	[ $((seed % 4)) -eq 0 ] && memory=24M
 	mkdir -p "$work/host"
 	chmod u+rwx "$work/host"
-	"$postern" run --memory "$memory" --cpus $((1 + seed % 2)) --timeout 120 --mount "$work/host:/host:rw" \
+	"$postern" run --memory "$memory" --cpus $((1 + seed % 3)) --timeout 120 --mount "$work/host:/host:rw" \
 		-- "$program" "$seed" "$each" </dev/null >/dev/null 2>"$errors"
 }
 

@@ -55,7 +55,7 @@ void hvm_tables_use(const uint64_t *root);
 /* entry.S */
 HIDDEN void hvm_event(void);
 HIDDEN void hvm_system_call(void);
-HIDDEN _Noreturn void hvm_enter_program(struct registers *registers);
+HIDDEN void hvm_enter_program(struct registers *registers) __attribute__((noreturn));
 extern const char hvm_stubs[] HIDDEN;
 
 #endif

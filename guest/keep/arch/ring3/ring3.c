@@ -8,7 +8,7 @@
 #define HIDDEN __attribute__((visibility("hidden")))
 
 HIDDEN void ring3_entry(void);
-HIDDEN _Noreturn void ring3_enter_program(struct registers *registers);
+HIDDEN void ring3_enter_program(struct registers *registers) __attribute__((noreturn));
 HIDDEN struct registers *ring3_take_state(struct registers *registers);
 extern const char ring3_return_begin[] HIDDEN, ring3_return_iret[] HIDDEN, ring3_return_end[] HIDDEN;
 
