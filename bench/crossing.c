@@ -69,7 +69,7 @@ static struct crossing_case cases[] = {
 	{ "batch_1024_together", "batch of 1024, on the same processor, an entry", TOGETHER, CROSSING_BATCH, 2, 1024 },
 	{ "port", "port write, trapped", FREE, CROSSING_PORT, 10 },
 	{ "port_together", "port write, trapped; the host on the same processor", TOGETHER, CROSSING_PORT, 8 },
-	{ "ring", "polled ring, an entry", FREE, CROSSING_RING, 2048 },
+	{ "ring", "polled ring, an entry", APART, CROSSING_RING, 2048 },
 };
 /* clang-format on */
 

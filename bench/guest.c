@@ -135,7 +135,7 @@ void bench_guest_part(struct bench_guest *guest, int vcpu, int monitor)
 
 		snprintf(path, sizeof path, "/proc/%d/task/%d/comm", (int)guest->pid, (int)thread);
 		read_word(path, word);
-		if (!strcmp(word, "vcpu0"))
+		if (!strcmp(word, "vcpu0") || !strcmp(word, "rings"))
 			use_processor(thread, monitor);
 		/* What a monitor has of children is its guest's process, whose first thread is vCPU 0. */
 		snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)guest->pid, (int)thread);

@@ -36,8 +36,8 @@ bool bench_guest_ask(struct bench_guest *guest, const void *question, size_t que
 		     size_t answer_size);
 
 /*
- * Puts the vCPU of a guest that has given an answer and the monitor's thread that serves it on processors of their own.
- * They would find there by themselves, but not on a machine where something else runs at the time.
+ * Puts the vCPU of a guest that has given an answer on one processor, and the monitor's threads that serve it and poll
+ * its ring on another. They would find there by themselves, but not on a machine where something else runs at the time.
  */
 void bench_guest_part(struct bench_guest *guest, int vcpu, int monitor);
 
