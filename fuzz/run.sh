@@ -9,7 +9,7 @@ set -eu
 source=$(cd "$(dirname "$0")/.." && pwd)
 work=$(cd "$1/fuzz" && pwd)
 seconds=$2
-fuzzers="gate_fuzz gate_fuzz_grown gatec_fuzz image_fuzz kernel_fuzz device_fuzz"
+fuzzers="gate_fuzz gate_fuzz_grown gatec_fuzz image_fuzz kernel_fuzz device_fuzz file_fuzz"
 
 # Reports name functions and lines, and errors end the program.
 export ASAN_OPTIONS=detect_stack_use_after_return=1:abort_on_error=0
@@ -77,10 +77,11 @@ run gatec_fuzz -max_len=8192 -dict="$source/fuzz/contract.dict" "$work/seeds/gat
 run image_fuzz -max_len=4096 & image=$!
 run kernel_fuzz -max_len=4096 & kernel=$!
 run device_fuzz -max_len=4096 & device=$!
+run file_fuzz -len_control=0 -max_len=1024 "$work/seeds/gate" & file=$!
 # Other programs each time.
 "$source/fuzz/calls.sh" "$1/cli/postern" "$work/calls" "$seconds" "$(date +%s)" >"$work/calls.log" 2>&1 & calls=$!
 for fuzzer in "gate_fuzz $gate" "gate_fuzz_grown $grown" "gatec_fuzz $gatec" "image_fuzz $image" \
-	"kernel_fuzz $kernel" "device_fuzz $device"; do
+	"kernel_fuzz $kernel" "device_fuzz $device" "file_fuzz $file"; do
 	wait "${fuzzer#* }" || {
 		echo "${fuzzer% *}: found something:" >&2
 		grep -E '^FOUND|ERROR: |runtime error: |Test unit written' "$work/${fuzzer% *}.log" >&2 ||
