@@ -52,6 +52,7 @@ lab   qemu-system-x86   # the lab's machine, where the host has no KVM that work
 lab   cpio              # packs what it starts with
 lab   busybox-static    # and is its first programs
 lab   binutils          # objcopy: what a kernel module needs
+lab   xz-utils          # what is inside the kernel's file
 lab   dpkg              # dpkg-deb: unpacks the kernel's package
 END
 }

@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 # kernel.sh FOLDER - puts Debian's stock kernel and those of its modules that the lab loads into FOLDER: vmlinuz,
-# and modules, one path a line in the order in which they are loaded. The package is unpacked, not installed: an
+# and modules, one name a line in the order in which they are loaded. The package is unpacked, not installed: an
 # installed kernel would want a boot loader. Does nothing if all is there already.
 set -eu
 
-wanted="kvm-amd kvm-intel 9pnet_virtio virtio_pci 9p"
+wanted="kvm-amd 9pnet_virtio virtio_pci 9p"
 
 folder=$1
 [ ! -e "$folder/complete" ] || exit 0
@@ -21,9 +21,15 @@ newest()
 		sed -n 's/^ *Depends: \(linux-image-[^ ]*\)$/\1/p' | head -n 1
 }
 
-if [ -z "$(newest)" ] || ! apt-get -qq download "$(newest)" >&2; then
+# Without the user of its own that apt otherwise downloads as, who may not write here.
+download()
+{
+	apt-get -qq -o APT::Sandbox::User=root download "$(newest)" >&2
+}
+
+if [ -z "$(newest)" ] || ! download; then
 	apt-get -qq update >&2
-	apt-get -qq download "$(newest)" >&2
+	download
 fi
 dpkg-deb -x ./linux-image-*.deb unpacked
 rm ./*.deb
@@ -46,5 +52,9 @@ add()
 
 for module in $wanted; do
 	add "$module"
-done | awk '!seen[$0]++' >modules
+done | awk '!seen[$0]++' | while read -r path; do
+	cp "$path" .
+	echo "${path##*/}"
+done >modules
+rm -rf unpacked
 touch complete

@@ -52,7 +52,7 @@ pack()
 	shift 2
 	for module; do
 		cp "$lab/kernel/$module" "$root/tree/"
-		echo "${module##*/}" >>"$root/tree/modules"
+		echo "$module" >>"$root/tree/modules"
 	done
 	(cd "$root/tree" && find . | cpio --quiet -o -H newc) | gzip -1 >"$to"
 }
@@ -67,7 +67,7 @@ fi
 # Names of modules have no blanks.
 # shellcheck disable=SC2046
 pack init "$root/initrd" $(cat "$lab/kernel/modules")
-timeout "${LAB_TIMEOUT-900}" qemu-system-x86_64 -accel tcg -cpu EPYC,-smap -smp "${LAB_CPUS-1}" -m 1024 -nodefaults \
+timeout "${LAB_TIMEOUT-3600}" qemu-system-x86_64 -accel tcg -cpu EPYC,-smap -smp "${LAB_CPUS-1}" -m 1024 -nodefaults \
 	-display none -no-reboot -kernel "$lab/kernel/vmlinuz" -initrd "$root/initrd" \
 	-append "console=ttyS0 quiet panic=-1 tsc=reliable clocksource=tsc -- INTERPRETED=1 LAB=$lab $here/inside.sh $build $part" \
 	-serial "file:$lab/console.log" -serial stdio \
