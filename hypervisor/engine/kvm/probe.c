@@ -6,10 +6,10 @@
  */
 #include "engine/kvm/internal.h"
 
-#include <cpuid.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/platform/x86.h>
 #include <unistd.h>
 
 enum {
@@ -17,8 +17,6 @@ enum {
 	PAGE = 0x1000,    /* the vCPU's */
 	SCRATCH = 0x8000, /* for what the steps store */
 	BREATH = 100,     /* how often the vCPU may come out for nothing */
-	HAS_VMX = 1 << 5, /* CPUID 1, ecx */
-	HAS_SVM = 1 << 2, /* CPUID 0x80000001, ecx */
 };
 
 static const char *const steps[] = {
@@ -29,18 +27,10 @@ static const char *const steps[] = {
 	[KVM_PROBE_CALL] = "a hypercall",     [KVM_PROBE_SYSRET] = "SYSRET",
 };
 
-/*
- * CPUID's VMX and SVM, as the processor of this host has them. Where the host is a VM itself, each CPUID takes some us,
- * so the cheaper question comes first.
- */
+/* The processor's VMX or SVM, as libc found them: to execute CPUID takes some us where the host is a VM itself. */
 bool kvm_is_likely(void)
 {
-	unsigned a, b, c, d;
-
-	if (access("/dev/kvm", F_OK))
-		return false;
-	return (__get_cpuid(1, &a, &b, &c, &d) && (c & HAS_VMX)) ||
-	       (__get_cpuid(0x80000001, &a, &b, &c, &d) && (c & HAS_SVM));
+	return CPU_FEATURE_PRESENT(VMX) || CPU_FEATURE_PRESENT(SVM);
 }
 
 #define say(...) (snprintf(reason, size, __VA_ARGS__), -ENOTSUP)

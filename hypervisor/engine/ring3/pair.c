@@ -43,7 +43,7 @@ uint32_t pair_looks(void)
 
 	if (sched_getaffinity(0, sizeof set, &set) || CPU_COUNT(&set) < 2)
 		return 0;
-	return (uint32_t)(SPIN_NANOSECONDS * LOOKS / time_looks());
+	return (uint32_t)((uint64_t)SPIN_NANOSECONDS * LOOKS / time_looks());
 }
 
 void pair_init(struct pair *pair, uint32_t looks, pid_t guest_thread)
