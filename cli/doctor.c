@@ -79,7 +79,8 @@ static struct finding probe_landlock(void)
 
 static struct finding probe_io_uring(void)
 {
-	struct io_uring_params parameters = { 0 };
+	/* One that can be restricted, as ours is. */
+	struct io_uring_params parameters = { .flags = IORING_SETUP_R_DISABLED };
 	long fd = syscall(SYS_io_uring_setup, 4, &parameters);
 
 	if (fd < 0)
