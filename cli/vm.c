@@ -395,6 +395,14 @@ static int run(const struct vm_settings *settings, struct machine *machine, FILE
 	return STATUS_POSTERN;
 }
 
+/* No machine has taken it over. */
+static void drop_image(struct vm_settings *settings)
+{
+	if (!settings->machine.image_stays)
+		free(settings->machine.image);
+	settings->machine.image = NULL;
+}
+
 static int create_and_run(struct vm_settings *settings)
 {
 	struct machine *machine;
@@ -405,6 +413,7 @@ static int create_and_run(struct vm_settings *settings)
 
 	if (settings->json && !(json = fopen(settings->json, "we"))) {
 		fprintf(stderr, "postern: %s: cannot open: %s\n", settings->json, strerror(errno));
+		drop_image(settings);
 		return STATUS_POSTERN;
 	}
 	if (json)
@@ -429,8 +438,10 @@ int vm_run(struct vm_settings *settings)
 
 	settings->machine.timing = settings->stats;
 	settings->machine.trace = settings->trace ? print_call : NULL;
-	if (!settings->machine.engine && !set_engine(settings, "auto"))
+	if (!settings->machine.engine && !set_engine(settings, "auto")) {
+		drop_image(settings);
 		return STATUS_POSTERN;
+	}
 	/* The guest chooses the bits of files that it makes. */
 	if (settings->machine.mount_count)
 		umask(0);
