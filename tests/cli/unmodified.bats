@@ -85,6 +85,26 @@ boot()
 	equal "$status" 143
 }
 
+@test "what is typed is the guest's, but for Ctrl-], and the terminal gets its mode back" {
+	"$POSTERN" doctor >/dev/null || skip "no engine works on this host"
+	command -v script >/dev/null || skip "needs script(1), to have a terminal"
+	mkfifo "$BATS_TEST_TMPDIR/keys"
+	timeout 60 script --quiet --return --flush --command \
+		"'$POSTERN' boot --kernel '$KERNEL'; status=\$?; stty -a; exit \$status" /dev/null \
+		<"$BATS_TEST_TMPDIR/keys" >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+	local pid=$!
+	exec 4>"$BATS_TEST_TMPDIR/keys"
+	wait_for ready "$BATS_TEST_TMPDIR/out" "$pid"
+	printf 'x\003' >&4
+	wait_for $'X\003' "$BATS_TEST_TMPDIR/out" "$pid"
+	printf '\035' >&4
+	exec 4>&-
+	status=0
+	wait "$pid" || status=$?
+	equal "$status" 130
+	contains "$(<"$BATS_TEST_TMPDIR/out")" "ended by signal 2" "isig icanon"
+}
+
 @test "output that nobody takes does not keep it from ending" {
 	"$POSTERN" doctor >/dev/null || skip "no engine works on this host"
 	# Lower-case letters come back, until the pipe and all buffers are full.
