@@ -30,11 +30,6 @@ static uint64_t pages_of(uint64_t size)
 
 /* ---- what is at hand ---- */
 
-void host_forget_contents(struct host_node *node, uint64_t index)
-{
-	cache_drop(&node->cache, index, CACHE_END);
-}
-
 void host_shrink(void)
 {
 	for (unsigned i = 0; i < HOST_TABLE; i++) {
@@ -137,6 +132,12 @@ static void make_old(struct host_node *node, uint64_t first, uint64_t end)
 	}
 }
 
+void host_forget_contents(struct host_node *node, uint64_t index)
+{
+	make_old(node, index, CACHE_END);
+	cache_drop(&node->cache, index, CACHE_END);
+}
+
 static uint64_t choose_window(struct host_file *host, uint64_t index)
 {
 	if (index != host->next || !index)
@@ -144,6 +145,19 @@ static uint64_t choose_window(struct host_file *host, uint64_t index)
 	else
 		host->window = least(2 * host->window, MOST_WINDOW);
 	return host->window;
+}
+
+/* Where the host has less than was known, somebody there has made the file shorter. */
+static void check_length(struct host_node *node, struct host_file *host, const struct window *window,
+			 uint64_t length)
+{
+	struct postern_file_info info;
+
+	if (length >> PAGE_SHIFT >= window->count ||
+	    (window->first << PAGE_SHIFT) + length >= node->inode.size)
+		return;
+	if (host_info(host->handle, &info) == 0)
+		host_take_info(node, &info);
 }
 
 /* Until nobody has written there meanwhile. */
@@ -156,6 +170,8 @@ static int64_t read_window(struct host_node *node, struct host_file *host, struc
 		list_add(&node->reads, &window->link);
 		result = host_read(host->handle, window->first << PAGE_SHIFT, window->segments,
 				   window->segment_count);
+		if (result >= 0)
+			check_length(node, host, window, (uint64_t)result);
 		list_remove(&window->link);
 	} while (window->is_old && result >= 0);
 	return result;
@@ -238,6 +254,21 @@ static bool is_at_end(struct file *file, uint64_t position)
 	return position >= node->inode.size;
 }
 
+/*
+ * Why a page did not come although the host answered: 0 if the file has become shorter than was known; else there is no
+ * memory for it.
+ */
+static int why_missing(struct file *file, uint64_t position)
+{
+	struct postern_file_info info;
+	const int64_t result = host_info(host_file_of(file)->handle, &info);
+
+	if (result)
+		return (int)result;
+	host_take_info(host_node_of(file->inode), &info);
+	return position < file->inode->size ? -ENOMEM : 0;
+}
+
 static int64_t read_contents(struct file *file, struct transfer *to, uint64_t *position)
 {
 	struct host_node *node = host_node_of(file->inode);
@@ -252,6 +283,8 @@ static int64_t read_contents(struct file *file, struct transfer *to, uint64_t *p
 		if (!page) {
 			result = read_ahead(node, host_file_of(file), index);
 			page = cache_find(&node->cache, index);
+			if (!result && !page)
+				result = why_missing(file, *position);
 			if (result < 0)
 				return done ? done : result;
 			if (!page || *position >= node->inode.size)
@@ -362,7 +395,6 @@ static int64_t write_piece(struct file *file, const char *bytes, size_t length, 
 		return result;
 	node->is_changed_here = true;
 	if (place_of(file, position, (size_t)result)) {
-		make_old(node, 0, CACHE_END);
 		host_forget_contents(node, 0);
 	}
 	update_pages(node, *position, bytes, (size_t)result);
@@ -412,7 +444,7 @@ static int resize(struct file *file, uint64_t size)
 	if (result)
 		return (int)result;
 	node->is_changed_here = true;
-	make_old(node, size >> PAGE_SHIFT, CACHE_END);
+	make_old(node, size >> PAGE_SHIFT, CACHE_END); /* with the page that is cut in two */
 	host_forget_contents(node, pages_of(size));
 	page = size % PAGE_SIZE ? cache_find(&node->cache, size >> PAGE_SHIFT) : NULL;
 	if (page)
@@ -487,6 +519,8 @@ static int mapped_page(struct file *file, uint64_t index, struct page **page)
 		error = read_around(node, host_file_of(file), index);
 		*page = cache_find(&node->cache, index);
 	}
+	if (!*page && !error)
+		error = why_missing(file, index << PAGE_SHIFT);
 	if (!*page)
 		return error ? error : -EIO;
 	page_hold(*page);

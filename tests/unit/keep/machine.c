@@ -264,6 +264,7 @@ static int64_t halt(uint64_t deadline)
 char machine_output[65536];
 size_t machine_output_length;
 int64_t (*machine_host_call)(const struct postern_ring_entry *entry);
+int64_t (*machine_hypercall)(uint64_t number, const uint64_t argument[6]);
 static struct host_work *reading;
 static struct postern_ring_entry reading_entry;
 static char typed[4096];
@@ -313,9 +314,8 @@ static int64_t send_event(uint64_t event)
 int64_t postern_hypercall(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
 			  uint64_t a5)
 {
-	(void)a3;
-	(void)a4;
-	(void)a5;
+	const uint64_t argument[] = { a0, a1, a2, a3, a4, a5 };
+
 	switch (number) {
 	case POSTERN_CALL_CONSOLE_WRITE:
 		return write_console((const char *)a1, a2);
@@ -334,7 +334,7 @@ int64_t postern_hypercall(uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2
 	case POSTERN_CALL_VCPU_YIELD:
 		machine_fail("a vCPU waits for the kernel's lock");
 	default:
-		return -EPERM;
+		return machine_hypercall ? machine_hypercall(number, argument) : -EPERM;
 	}
 }
 

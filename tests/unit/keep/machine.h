@@ -98,6 +98,8 @@ extern size_t machine_output_length;
 void machine_type(const char *text);
 /* Called for each call over the ring that the machine does not know. */
 extern int64_t (*machine_host_call)(const struct postern_ring_entry *entry);
+/* Called for each hypercall that the machine does not know; set before the case runs, as the file systems make some. */
+extern int64_t (*machine_hypercall)(uint64_t number, const uint64_t argument[6]);
 /* vcpu.halt when nobody will ever wake anybody. */
 extern void (*machine_deadlock)(void);
 
