@@ -117,6 +117,7 @@ static void write_file(void)
 	postern_handle_t file = open_file(PATH("dir/file"), flags, 0640);
 	struct postern_file_change change = POSTERN_INIT(file_change);
 	struct postern_file_info info = POSTERN_INIT(file_info);
+	int64_t result;
 
 	EXPECT_RESULT(CROSS(file_write, file, 2, segments, 2), 8);
 	EXPECT_RESULT(CROSS(file_resize, file, 8), 0);
@@ -148,7 +149,8 @@ static void write_file(void)
 	close_file(file);
 	file = open_file(PATH("dir/file"), POSTERN_FILE_OPEN_FLAGS_CHANGE, 0);
 	change.mode = 0644;
-	EXPECT_RESULT(CROSS(file_change, file, &change), 0);
+	result = CROSS(file_change, file, &change);
+	EXPECT(result == 0 || result == -EOPNOTSUPP); /* before Linux 6.6, unless root runs the VM */
 	close_file(file);
 }
 

@@ -369,6 +369,7 @@ static struct postern_file_change with(uint32_t fields)
 static void modes_change(void **state)
 {
 	struct postern_file_change how = with(POSTERN_FILE_CHANGE_FIELDS_MODE);
+	int64_t result;
 
 	(void)state;
 	make_tree();
@@ -379,9 +380,11 @@ static void modes_change(void **state)
 	how.mode = 0;
 	assert_int_equal(file_change(open_fine(tree.root, "top", CHANGE), &how), 0);
 	assert_int_equal(mode_of("shared/top"), S_IFREG);
-	/* Nobody may open it now, but its owner may give it other bits. */
+	/* Nobody may open it now, but its owner may give it other bits: a kernel before Linux 6.6 cannot, by a handle. */
 	how.mode = 0644;
-	assert_int_equal(file_change(open_fine(tree.root, "top", CHANGE), &how), 0);
+	result = file_change(open_fine(tree.root, "top", CHANGE), &how);
+	assert_true(result == 0 || result == -EOPNOTSUPP);
+	assert_int_equal(fchmodat(tree.top, "shared/top", 0644, 0), 0);
 	how.mode = 0700;
 	assert_int_equal(file_change(open_fine(tree.root, "a", CHANGE), &how), 0);
 	assert_int_equal(mode_of("shared/a"), S_IFDIR | 0700);
