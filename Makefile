@@ -58,7 +58,7 @@ test-tsan: build/tsan/build.ninja ## Run the tests of concurrency under ThreadSa
 
 .PHONY: hostile
 hostile: debug ## Attack the engine ring3 with hostile guests, each random attack for SECONDS (60)
-	HOSTILE_SECONDS=$(SECONDS) scripts/test.sh build/debug hostile
+	HOSTILE_SECONDS=$(SECONDS) scripts/test.sh build/debug --timeout-multiplier 0 hostile
 
 .PHONY: fuzz
 fuzz: build/fuzz/build.ninja ## Run each fuzzer for SECONDS (60)
