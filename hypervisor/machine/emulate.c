@@ -194,11 +194,18 @@ static void emulate_msr(struct machine_vcpu *vcpu, struct engine_exit *exit)
 	}
 }
 
-/* A fault that it has no entry for, or a triple one. What it said before it fell is worth reading. */
+/* What it said before it fell is worth reading. */
 static void emulate_crash(struct machine_vcpu *vcpu, struct engine_exit *exit)
 {
 	wire_drain(&vcpu->machine->board.wire);
 	machine_serve_crash(vcpu, exit);
+}
+
+/* One that it has no entry for is its end. Where the engine has a chipset, it also has exceptions. */
+static void emulate_exception(struct machine_vcpu *vcpu, struct engine_exit *exit)
+{
+	if (vcpu->machine->engine->deliver(vcpu->engine))
+		emulate_crash(vcpu, exit);
 }
 
 /* clang-format off */
@@ -210,7 +217,7 @@ machine_server *const machine_emulate[ENGINE_EXITS] = {
 	[ENGINE_EXIT_CPUID] = machine_serve_cpuid,
 	[ENGINE_EXIT_MSR] = emulate_msr,
 	[ENGINE_EXIT_TSC] = machine_serve_tsc,
-	[ENGINE_EXIT_EXCEPTION] = emulate_crash,
+	[ENGINE_EXIT_EXCEPTION] = emulate_exception,
 	[ENGINE_EXIT_SHUTDOWN] = emulate_crash,
 	[ENGINE_EXIT_INTERRUPTED] = machine_serve_interrupted,
 };

@@ -48,6 +48,16 @@ boot()
 	equal "$output" $'unmodified\nready\nslept\nslept'
 }
 
+@test "exceptions go through its own table" {
+	boot eq
+	equal "$status $stderr" "0 "
+	equal "$output" $'unmodified\nready\ncaught'
+	boot eu
+	equal "$status" 134
+	contains "$output" "caught"
+	[[ $stderr == *"invalid opcode"* || $stderr == *"double fault"* ]]
+}
+
 @test "a reset ends the VM, by each of the ways to do it" {
 	for way in r k a; do
 		boot "$way"

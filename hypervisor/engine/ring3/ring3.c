@@ -41,6 +41,10 @@ struct engine_vcpu {
 	uint8_t length;       /* of the emulated instruction */
 	bool shadow;          /* STI was the last instruction, and HLT is the next: no interrupt in between */
 	struct ring3_idt idt; /* of a guest that knows nothing of Postern */
+	struct {
+		uint8_t vector;
+		uint32_t error;
+	} fault; /* the last exception that was an exit */
 	struct engine_callbacks callbacks;
 	struct engine_state state; /* the monitor's copy; what the guest left in its area is hostile */
 	bool holds_state;          /* the vCPU waits for a state, and for what to do with it: */
@@ -285,6 +289,18 @@ static bool emulate(struct engine_vcpu *vcpu, struct engine_exit *exit, bool *re
 	return *resume;
 }
 
+/* Continues a guest that knows nothing of Postern at an entry of its own table. */
+static bool enter_by_table(struct engine_vcpu *vcpu, uint8_t vector, uint32_t error)
+{
+	struct postern_vcpu_page *page = page_of(vcpu);
+	bool enabled = memory_load_u32(&page->enabled);
+
+	if (!ring3_interrupt(vcpu->vm->memory, &vcpu->idt, vector, error, &vcpu->state, &enabled))
+		return false;
+	memory_store_u32(&page->enabled, enabled);
+	return true;
+}
+
 /*
  * Before the guest goes on where it was interrupted: an interrupt, if there is one and it wants any. Returns false if
  * it cannot be delivered; a processor would give up there.
@@ -300,8 +316,7 @@ static bool interrupt(struct engine_vcpu *vcpu)
 	vector = vm->acknowledge(vm->owner);
 	if (vector < 0)
 		return true;
-	memory_store_u32(&page_of(vcpu)->enabled, 0);
-	return ring3_interrupt(vm->memory, &vcpu->idt, (uint8_t)vector, &vcpu->state);
+	return enter_by_table(vcpu, (uint8_t)vector, 0);
 }
 
 static void take_state(struct engine_vcpu *vcpu)
@@ -325,6 +340,8 @@ static bool take_exception(struct engine_vcpu *vcpu, struct engine_exit *exit)
 	exit->exception.vector = vector;
 	exit->exception.error = (uint32_t)memory_load_u64(&mailbox->args[0]);
 	exit->exception.address = memory_load_u64(&mailbox->args[1]);
+	vcpu->fault.vector = vector;
+	vcpu->fault.error = exit->exception.error;
 	return true;
 }
 
@@ -425,6 +442,8 @@ static int ring3_run(struct engine_vcpu *vcpu, struct engine_exit *exit)
 
 static int ring3_deliver(struct engine_vcpu *vcpu)
 {
+	if (vcpu->vm->acknowledge && enter_by_table(vcpu, vcpu->fault.vector, vcpu->fault.error))
+		return 0;
 	if (!vcpu->callbacks.exception)
 		return -ENOENT;
 	vcpu->answer = RING3_DELIVER;

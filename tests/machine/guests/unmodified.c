@@ -4,7 +4,8 @@
  * CPUID and RDMSR, and sleeps in HLT until the serial port interrupts it. What it checks, it checks by itself, and says
  * what is wrong; then it obeys single letters:
  *   q  powers off    r  resets by 0xcf9    k  resets by the keyboard controller    a  resets by port A
- *   t  says the time    s  sleeps for five ticks of the timer    u  executes an undefined instruction    anything else  is sent back, 'a' as 'A' and so on
+ *   t  says the time    s  sleeps for five ticks of the timer    e  has two exceptions, which it catches
+ *   u  executes an undefined instruction    anything else  is sent back, 'a' as 'A' and so on
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -31,7 +32,7 @@ struct gate {
 };
 
 static struct gate table[FIRST_VECTOR + 16];
-static volatile unsigned ticks;
+static volatile unsigned ticks, faults;
 static volatile uint8_t received[256];
 static volatile uint8_t received_begin, received_end; /* they wrap where the array ends */
 
@@ -136,9 +137,27 @@ static __attribute__((interrupt)) void on_timer(void *frame)
 	out8(PIC_1, END_OF_INTERRUPT);
 }
 
-static void set_gate(unsigned vector, void (*entry)(void *frame))
+/* What an exception leaves on the stack, above its error code. */
+struct frame {
+	uint64_t rip, cs, rflags, rsp, ss;
+};
+
+/* Behind UD2, or a load of a byte from where rax points: both have two bytes. */
+static __attribute__((interrupt)) void on_undefined(struct frame *frame)
 {
-	uint64_t address = (uint64_t)entry;
+	faults++;
+	frame->rip += 2;
+}
+
+static __attribute__((interrupt)) void on_protection(struct frame *frame, uint64_t error)
+{
+	if (!error)
+		faults++;
+	frame->rip += 2;
+}
+
+static void set_gate(unsigned vector, uint64_t address)
+{
 	uint16_t selector;
 
 	__asm__("mov %%cs, %0" : "=r"(selector));
@@ -153,8 +172,8 @@ static void set_up_interrupts(void)
 		uint64_t base;
 	} __attribute__((packed)) descriptor = { sizeof table - 1, (uint64_t)table };
 
-	set_gate(FIRST_VECTOR + TIMER_LINE, on_timer);
-	set_gate(FIRST_VECTOR + SERIAL_LINE, on_serial);
+	set_gate(FIRST_VECTOR + TIMER_LINE, (uint64_t)on_timer);
+	set_gate(FIRST_VECTOR + SERIAL_LINE, (uint64_t)on_serial);
 	__asm__ volatile("lidt %0" : : "m"(descriptor));
 	out8(PIC_1, 0x11);
 	out8(PIC_1 + 1, FIRST_VECTOR);
@@ -223,6 +242,18 @@ static void sleep_for_ticks(void)
 	say("slept\n");
 }
 
+static void catch_exceptions(void)
+{
+	uint64_t rax = UINT64_C(1) << 63; /* no address at all */
+
+	set_gate(6, (uint64_t)on_undefined);
+	set_gate(13, (uint64_t)on_protection);
+	__asm__ volatile("ud2" : : : "memory");
+	__asm__ volatile(".byte 0x8a, 0x00" : "+a"(rax) : : "memory"); /* movb (%rax), %al */
+	table[6].kind = 0;
+	say(faults == 2 ? "caught\n" : "wrong: exceptions\n");
+}
+
 static void obey(char order)
 {
 	if (order == 'q')
@@ -235,6 +266,8 @@ static void obey(char order)
 		out8(0x92, 1);
 	else if (order == 't')
 		say_time();
+	else if (order == 'e')
+		catch_exceptions();
 	else if (order == 's')
 		sleep_for_ticks();
 	else if (order == 'u')

@@ -56,19 +56,22 @@ static int tear_down(void **unused)
 	return 0;
 }
 
+static bool enabled;
+
 static bool interrupt(unsigned vector)
 {
-	return ring3_interrupt(&memory, &idt, (uint8_t)vector, &state);
+	enabled = true;
+	return ring3_interrupt(&memory, &idt, (uint8_t)vector, 0x1234, &state, &enabled);
 }
 
 static void test_there_and_back(void **unused)
 {
 	const struct engine_state before = state;
-	bool enabled = false;
 
 	(void)unused;
 	assert_true(interrupt(VECTOR));
 	assert_true(state.rip == AT(ENTRY));
+	assert_false(enabled);
 	assert_int_equal(state.rsp % 16, 8); /* five words below an aligned stack */
 	assert_true(frame()[0] == before.rip && frame()[3] == before.rsp);
 	assert_int_equal(frame()[1] & 3, 0); /* so that IRETQ traps */
@@ -79,8 +82,6 @@ static void test_there_and_back(void **unused)
 
 static void test_returning_with_interrupts_off(void **unused)
 {
-	bool enabled = true;
-
 	(void)unused;
 	assert_true(interrupt(VECTOR));
 	((uint64_t *)frame())[2] = 0x46;
@@ -91,14 +92,36 @@ static void test_returning_with_interrupts_off(void **unused)
 /* Of the flags in a frame, only those of programs count. */
 static void test_flags_that_a_frame_cannot_set(void **unused)
 {
-	bool enabled;
-
 	(void)unused;
 	assert_true(interrupt(VECTOR));
 	((uint64_t *)frame())[2] = UINT64_MAX;
 	state.rflags = 2;
 	assert_true(ring3_return(&memory, &state, &enabled));
 	assert_int_equal(state.rflags, 0xdd7);
+}
+
+static void test_exceptions(void **unused)
+{
+	const struct engine_state before = state;
+
+	(void)unused;
+	*gate(13) = *gate(VECTOR);
+	gate(13)->kind = 0x8f00; /* a trap gate, which leaves interrupts as they are */
+	assert_true(interrupt(13));
+	assert_true(enabled);
+	assert_int_equal(state.rsp % 16, 0);
+	assert_int_equal(frame()[0], 0x1234);
+	assert_true(frame()[1] == before.rip);
+	state.rsp += 8; /* as a handler does */
+	assert_true(ring3_return(&memory, &state, &enabled));
+	assert_memory_equal(&state, &before, sizeof state);
+	*gate(6) = *gate(13);
+	assert_true(interrupt(6)); /* has none */
+	assert_true(frame()[0] == before.rip);
+	enabled = false;
+	assert_true(ring3_interrupt(&memory, &idt, 6, 0, &state, &enabled));
+	assert_int_equal(frame()[2] & 0x200, 0);
+	assert_false(enabled);
 }
 
 static void refuse(const char *what, unsigned vector)
@@ -116,8 +139,8 @@ static void test_tables_that_are_none(void **unused)
 	refuse("no gate there", VECTOR + 1);
 	gate(VECTOR)->kind = 0x0e00;
 	refuse("not present", VECTOR);
-	gate(VECTOR)->kind = 0x8f00;
-	refuse("a trap gate", VECTOR);
+	gate(VECTOR)->kind = 0x8500;
+	refuse("a task gate", VECTOR);
 	gate(VECTOR)->kind = 0x8e00;
 	idt.limit = VECTOR * 16 + 14;
 	refuse("cut by the limit", VECTOR);
@@ -139,7 +162,6 @@ static void test_tables_that_are_none(void **unused)
 static void test_stacks_that_are_none(void **unused)
 {
 	static const uint64_t stacks[] = { 0, 16, AT(0), AT(39), AT(RAM) + 41, UINT64_MAX };
-	bool enabled;
 
 	(void)unused;
 	for (size_t i = 0; i < sizeof stacks / sizeof *stacks; i++) {
@@ -210,6 +232,7 @@ int main(void)
 		TEST(test_there_and_back),
 		TEST(test_returning_with_interrupts_off),
 		TEST(test_flags_that_a_frame_cannot_set),
+		TEST(test_exceptions),
 		TEST(test_tables_that_are_none),
 		TEST(test_stacks_that_are_none),
 		TEST(test_loading_a_table),
