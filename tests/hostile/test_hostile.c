@@ -266,6 +266,21 @@ static void test_garbage_for_instructions(void **state)
 	witness_check(&witness);
 }
 
+static void test_garbage_in_rings_that_are_read(void **state)
+{
+	const double until = now() + span();
+	unsigned long seed = 1;
+
+	(void)state;
+	do {
+		vm_run(&end, "hostile_race", witness.folder, "--cpus %lu --memory 16M --timeout 2 -- 200 %lu",
+		       1 + seed % 2, seed);
+		check_alive("hostile_race");
+		seed++;
+	} while (now() < until || seed < 8);
+	witness_check(&witness);
+}
+
 static void test_garbage_in_calls_and_rings(void **state)
 {
 	const double until = now() + span();
@@ -386,6 +401,7 @@ int main(void)
 		ATTACK(test_jumps_into_the_engines_code),
 		ATTACK(test_garbage_in_the_mailbox),
 		ATTACK(test_garbage_for_instructions),
+		ATTACK(test_garbage_in_rings_that_are_read),
 		ATTACK(test_garbage_in_calls_and_rings),
 		cmocka_unit_test(test_a_hundred_at_once),
 		cmocka_unit_test(test_nothing_outlives_a_monitor),
