@@ -132,6 +132,19 @@ setup()
 	contains "$stderr" "postern: busybox: killed: the guest is out of memory" "--memory"
 }
 
+@test "a program becomes another, or goes on if it cannot" {
+	run_it busybox sh -c 'exec busybox echo hi "a  b"'
+	equal "$status $output" "0 hi a  b"
+	run_it busybox env -i A=1 "$(realpath "$(command -v busybox)")" env
+	equal "$output" "A=1"
+	run_it busybox sh -c 'exec /nowhere'
+	equal "$status" 127
+	run_it busybox sh -c 'trap "" TERM; exec busybox sh -c "kill -TERM \$\$; echo alive"'
+	equal "$status $output" "0 alive"
+	run_it --root / -- bash -c 'exec 9<>/dev/null; ls -d /usr'
+	equal "$status $output" "0 /usr"
+}
+
 @test "missing system calls are told with --stats" {
 	run_it --stats busybox sh -c 'busybox true; true'
 	contains "$stderr" "missing system calls:" "fork, by clone"

@@ -41,6 +41,7 @@ extern const struct system_call_row system_calls_poll[];       /* poll, select *
 extern const struct system_call_row system_calls_event[];      /* epoll_*, eventfd, timerfd_*, signalfd */
 extern const struct system_call_row system_calls_socket[];     /* bind, sendto, ...: there are no sockets */
 extern const struct system_call_row system_calls_task[];       /* clone, exit, futex, sched_*, getpid, arch_prctl, ... */
+extern const struct system_call_row system_calls_exec[];       /* execve */
 extern const struct system_call_row system_calls_identity[];   /* getuid, setresgid, getgroups, capget, ... */
 extern const struct system_call_row system_calls_signal[];     /* rt_sigaction, kill, sigaltstack, ... */
 extern const struct system_call_row system_calls_time[];       /* clock_*, nanosleep, times, getrusage, ... */

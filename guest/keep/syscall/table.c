@@ -12,7 +12,7 @@ static const struct system_call_row *const families[] = {
 	system_calls_memory, system_calls_file,      system_calls_control,  system_calls_name,
 	system_calls_status, system_calls_attribute, system_calls_poll,     system_calls_event,
 	system_calls_socket, system_calls_task,      system_calls_identity, system_calls_signal,
-	system_calls_time,   system_calls_timer,     system_calls_system,
+	system_calls_time,   system_calls_timer,     system_calls_system,   system_calls_exec,
 };
 
 static system_call *functions[CALLS];

@@ -405,17 +405,31 @@ static int64_t sys_timer_getoverrun(const uint64_t argument[6])
 	return timer ? timer->overrun : -EINVAL;
 }
 
+static void delete (struct posix_timer *timer)
+{
+	timer_cancel(&timer->timer);
+	list_remove(&timer->link);
+	timer->process->timers->count--;
+	free(timer);
+}
+
 static int64_t sys_timer_delete(const uint64_t argument[6])
 {
 	struct posix_timer *timer = find(current_process(), (int)argument[0]);
 
 	if (!timer)
 		return -EINVAL;
-	timer_cancel(&timer->timer);
-	list_remove(&timer->link);
-	timer->process->timers->count--;
-	free(timer);
+	delete (timer);
 	return 0;
+}
+
+void process_timers_reset(struct process *process)
+{
+	struct posix_timer *timer;
+
+	if (!process->timers)
+		return;
+	list_for_each(timer, &process->timers->posix, struct posix_timer, link) delete (timer);
 }
 
 const struct system_call_row system_calls_timer[] = {

@@ -94,6 +94,8 @@ signal_set signal_pending(const struct task *task);
 void signal_forget(struct process *process, signal_set set);
 /* A timer's signal was taken: syscall/timer.c keeps its overruns, for timer_getoverrun(2). */
 void process_timer_delivered(struct process *process, const struct signal_info *info);
+/* Deletes the timers of timer_create(2). */
+void process_timers_reset(struct process *process);
 /* Counts one more expiry of a timer on the signal that is pending for it. Returns false if there is none. */
 bool signal_add_overrun(struct signal_queue *queue, int number, int timer, int count);
 

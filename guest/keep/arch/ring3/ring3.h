@@ -12,6 +12,7 @@ void ring3_tables_use(const uint64_t *root);
 
 /* sites.c: a program has made a system call by trap; if it often does there, it need not any more. */
 void ring3_system_call(struct registers *registers);
+void ring3_forget_sites(void); /* another program begins */
 bool ring3_keeps(uint64_t address, uint64_t length);
 
 /* entry.S: where rewritten sites lead to. */

@@ -227,3 +227,8 @@ bool ring3_keeps(uint64_t address, uint64_t length)
 	       address < POINTERS + REGION_SIZE && length > 0 &&
 	       (address >= POINTERS || POINTERS - address < length);
 }
+
+void ring3_forget_sites(void)
+{
+	stubs.space = NULL;
+}

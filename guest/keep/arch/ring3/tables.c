@@ -81,12 +81,18 @@ static bool continues(const struct run *run, uint64_t entry)
 	       (entry & ENTRY_ADDRESS) == (run->entry & ENTRY_ADDRESS) + (run->pages << PAGE_SHIFT);
 }
 
+/* The host's process has one address space, which is that of the current program. */
+static const uint64_t *used;
+
 int ring3_tables_changed(const uint64_t *root, uint64_t address, size_t pages, bool added)
 {
 	const uint64_t end = address + ((uint64_t)pages << PAGE_SHIFT);
 	struct run run = { .address = address };
 	int error = 0;
 
+	/* Of a program that is not there yet, or not any more: at most there is nothing, which faults will mend. */
+	if (used && root != used)
+		return tell(&(struct run){ .address = address, .pages = pages }, added);
 	while (address < end && !error) {
 		uint64_t span;
 		uint64_t entry = find(root, address, &span);
@@ -115,11 +121,28 @@ void ring3_tables_end(uint64_t *root)
 	(void)root;
 }
 
-/* A process of the host has one address space. */
+/* The host takes so much at once. */
+static void unmap_all(void)
+{
+	const uint64_t most_at_once = UINT64_C(1) << 40;
+
+	for (uint64_t at = ARCH_USER_BEGIN; at < ARCH_USER_END;) {
+		const struct run run = { .address = at,
+					 .pages = least(ARCH_USER_END - at, most_at_once) >> PAGE_SHIFT };
+
+		if (tell(&run, false))
+			guest_panic("the host cannot unmap a program's memory");
+		at += run.pages << PAGE_SHIFT;
+	}
+}
+
 void ring3_tables_use(const uint64_t *root)
 {
-	static const uint64_t *used;
-
-	KEEP_ASSERT(!used || used == root);
+	if (used == root)
+		return;
+	if (used) {
+		unmap_all();
+		ring3_forget_sites();
+	}
 	used = root;
 }
