@@ -198,7 +198,7 @@ ring3_syscall:
 /* long ring3_clone(flags, stack, area): a thread that goes on in ring3_thread(area). */
 	.globl ring3_clone
 ring3_clone:
-	movq %rdx, %r12
+	movq %rdx, %r9
 	xorl %edx, %edx
 	xorl %r10d, %r10d
 	xorl %r8d, %r8d
@@ -208,7 +208,7 @@ ring3_clone:
 	jz 1f
 	ret
 1:	xorl %ebp, %ebp
-	movq %r12, %rdi
+	movq %r9, %rdi
 	call ring3_thread
 	ud2
 

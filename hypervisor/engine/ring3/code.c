@@ -30,6 +30,13 @@ extern const char ring3_hypercall_end[], ring3_hypercall_trap[];
 void ring3_start(void) __attribute__((noreturn));
 void ring3_thread(struct ring3_area *area) __attribute__((noreturn));
 
+/* A value that the compiler is not to know: what it knows all of, it may keep in memory, which would stay behind. */
+static inline uint64_t unknown(uint64_t value)
+{
+	__asm__("" : "+r"(value));
+	return value;
+}
+
 static inline struct ring3_area *area_of(unsigned number)
 {
 	return (struct ring3_area *)(RING3_AREAS + (uint64_t)number * RING3_AREA_SIZE);
@@ -221,7 +228,7 @@ IN_GUEST static bool can_take_event(const struct ring3_area *area)
 /* The monitor says that there may be an event, or the vCPU comes from there. */
 IN_GUEST static void on_raise(struct ring3_area *area, ucontext_t *context)
 {
-	const struct interruption event = { .cause = POSTERN_VCPU_CAUSE_EVENT };
+	const struct interruption event = { .cause = (uint32_t)unknown(POSTERN_VCPU_CAUSE_EVENT) };
 	greg_t *registers = context->uc_mcontext.gregs;
 
 	if (!is_in_hypercall(registers) && can_take_event(area))
@@ -295,7 +302,8 @@ IN_GUEST static void on_processor(struct ring3_area *area, const siginfo_t *info
 
 IN_GUEST static void on_signal(int signal, siginfo_t *info, void *context)
 {
-	const struct interruption system_call = { .cause = POSTERN_VCPU_CAUSE_SYSTEM_CALL };
+	const struct interruption system_call = { .cause =
+							  (uint32_t)unknown(POSTERN_VCPU_CAUSE_SYSTEM_CALL) };
 	struct ring3_area *area = area_around(&signal);
 
 	if (signal == SIGSYS)
@@ -317,7 +325,7 @@ IN_GUEST static void handle_signals(void)
 				 1U << SIGTRAP | 1U << RING3_RAISE_SIGNAL | 1U << RING3_KICK_SIGNAL;
 	struct kernel_sigaction action = {
 		.handler = on_signal,
-		.flags = SA_SIGINFO | SA_ONSTACK | 0x04000000 /* SA_RESTORER */,
+		.flags = unknown(SA_SIGINFO | SA_ONSTACK | 0x04000000 /* SA_RESTORER */),
 		.restorer = ring3_restorer,
 		.mask = ~0UL,
 	};
