@@ -21,11 +21,21 @@
 
 enum { MOST_WORDS = 32 };
 
-void vm_prepare(void)
+bool vm_prepare(void)
 {
-	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
-	assert_non_null(getenv("POSTERN"));
-	assert_non_null(getenv("SDK_GUESTS"));
+	char command[PATH_MAX + 16];
+	char line[256];
+	bool works = false;
+	FILE *doctor;
+
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	snprintf(command, sizeof command, "%s doctor", getenv("POSTERN"));
+	doctor = popen(command, "re");
+	while (doctor && fgets(line, sizeof line, doctor))
+		works |= !strncmp(line, "  ring3 ", 8) && strstr(line, " yes");
+	if (doctor)
+		pclose(doctor);
+	return works;
 }
 
 /* In the child: becomes postern. */

@@ -22,8 +22,11 @@ struct vm_end {
 	char text[VM_TEXT]; /* the beginning of all that it printed */
 };
 
-/* Before any other: whatever VMs leave behind becomes this process's child. */
-void vm_prepare(void);
+/*
+ * Before any other: whatever VMs leave behind becomes this process's child. Returns whether the engine ring3 works on
+ * this host.
+ */
+bool vm_prepare(void);
 
 /* Boots a guest on the engine ring3, with words for postern, apart by single blanks; in `folder`, if that is not NULL. */
 struct vm vm_start(const char *guest, const char *words, const char *folder);
