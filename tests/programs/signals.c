@@ -184,9 +184,10 @@ static void waiting(void)
 	CHECK_ERROR(sigsuspend(&nothing), EINTR);
 	CHECK(caught == 1);
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
-	set_timer(5, 0);
+	set_timer(5, 5); /* one may come before there is a pause to end */
 	CHECK_ERROR(pause(), EINTR);
-	CHECK(caught == 2);
+	set_timer(0, 0);
+	CHECK(caught >= 2);
 }
 
 /* ---- faults ---- */
@@ -379,7 +380,7 @@ static void write_one(int signal)
 
 static void restarting(void)
 {
-	struct timespec asleep = { .tv_sec = 5 };
+	struct timespec asleep = { .tv_sec = 5000 };
 	struct timespec rest = { 0 };
 	struct pollfd poll_one;
 	char byte;
@@ -387,20 +388,20 @@ static void restarting(void)
 	CHECK(!pipe(pipes));
 	poll_one = (struct pollfd){ .fd = pipes[0], .events = POLLIN };
 	handle(SIGALRM, count, 0);
-	set_timer(5, 0);
+	/* Again and again: one may come before there is a call to interrupt. */
+	set_timer(5, 5);
 	CHECK_ERROR(read(pipes[0], &byte, 1), EINTR);
-	set_timer(5, 0);
-	CHECK_ERROR(poll(&poll_one, 1, 5000), EINTR);
-	set_timer(5, 0);
+	CHECK_ERROR(poll(&poll_one, 1, -1), EINTR);
 	CHECK_ERROR(nanosleep(&asleep, &rest), EINTR);
-	CHECK(rest.tv_sec == 4 && rest.tv_nsec > 0);
+	set_timer(0, 0);
+	CHECK(rest.tv_sec > 4000 && rest.tv_sec < 5000 && rest.tv_nsec > 0);
 	/* With SA_RESTART, read goes on until the third of them writes; poll never does. */
 	handle(SIGALRM, write_one, SA_RESTART);
 	set_timer(5, 5);
 	CHECK(read(pipes[0], &byte, 1) == 1 && byte == 'x');
-	set_timer(5, 0);
 	CHECK(caught >= 3);
-	CHECK_ERROR(poll(&poll_one, 1, 5000), EINTR);
+	CHECK_ERROR(poll(&poll_one, 1, -1), EINTR);
+	set_timer(0, 0);
 	close(pipes[0]);
 	close(pipes[1]);
 }
@@ -430,7 +431,7 @@ static void interval_timer(void)
 		pause();
 	CHECK(!getitimer(ITIMER_REAL, &value) && value.it_interval.tv_usec == 5000);
 	set_timer(0, 0);
-	CHECK(alarm(100) == 0 && alarm(0) >= 99);
+	CHECK(alarm(1000) == 0 && alarm(0) >= 900);
 }
 
 static void processor_timer(void)

@@ -496,7 +496,7 @@ static void detaching(void)
 
 /* ---- cancellation ---- */
 
-static atomic_int cleaned;
+static atomic_int cleaned, cancellable;
 
 static void clean(void *argument)
 {
@@ -506,6 +506,7 @@ static void clean(void *argument)
 static void *wait_for_ever(void *argument)
 {
 	pthread_cleanup_push(clean, (void *)1);
+	atomic_fetch_add(&cancellable, 1);
 	for (;;)
 		pause();
 	pthread_cleanup_pop(0);
@@ -515,8 +516,9 @@ static void *wait_for_ever(void *argument)
 static void *spin_for_ever(void *argument)
 {
 	(void)argument;
-	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL);
 	pthread_cleanup_push(clean, (void *)10);
+	atomic_fetch_add(&cancellable, 1);
+	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL);
 	for (;;)
 		__asm__ volatile("pause");
 	pthread_cleanup_pop(0);
@@ -532,6 +534,7 @@ static void *wait_for_change(void *argument)
 {
 	pthread_mutex_lock(&mutex);
 	pthread_cleanup_push(unlock, &mutex);
+	atomic_fetch_add(&cancellable, 1);
 	for (;;)
 		pthread_cond_wait(&changed, &mutex);
 	pthread_cleanup_pop(0);
@@ -542,6 +545,7 @@ static void *refuse(void *argument)
 {
 	(void)argument;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+	atomic_fetch_add(&cancellable, 1);
 	usleep(20000);
 	pthread_testcancel();
 	return (void *)7;
@@ -553,7 +557,8 @@ static void cancellation(void)
 
 	for (int i = 0; i < 4; i++)
 		CHECK(!pthread_create(&threads[i], NULL, runs[i], NULL));
-	usleep(10000);
+	while (atomic_load(&cancellable) < 4)
+		usleep(1000);
 	for (int i = 0; i < 4; i++) {
 		void *result = NULL;
 
@@ -567,16 +572,15 @@ static void cancellation(void)
 
 /* ---- scheduling ---- */
 
+enum { SPINNERS = 6 };
 static volatile bool stop;
+static volatile uint64_t rounds[SPINNERS];
 
 static void *spin_until(void *argument)
 {
-	uint64_t rounds = 0;
-
-	(void)argument;
 	while (!stop)
-		rounds++;
-	return (void *)(intptr_t)(rounds > 0);
+		rounds[(intptr_t)argument]++;
+	return argument;
 }
 
 /* Threads that never make a system call share what processors there are, and one that sleeps comes back. */
@@ -584,12 +588,13 @@ static void preemption(void)
 {
 	struct timespec sleep = { .tv_nsec = 5000000 };
 
-	stop = false;
-	start(6, spin_until);
-	for (int i = 0; i < 5; i++)
-		nanosleep(&sleep, NULL);
+	start(SPINNERS, spin_until);
+	for (int i = 0; i < SPINNERS; i++) {
+		while (!rounds[i])
+			nanosleep(&sleep, NULL);
+	}
 	stop = true;
-	CHECK(join(6) == 6);
+	CHECK(join(SPINNERS) == SPINNERS * (SPINNERS - 1) / 2);
 }
 
 static void affinity(void)
