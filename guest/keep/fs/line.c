@@ -283,8 +283,10 @@ void line_get(const struct line *line, struct line_settings *settings)
 
 void line_set(struct line *line, const struct line_settings *settings)
 {
-	if (has(line->settings.local, ICANON) && !has(settings->local, ICANON))
+	if (has(line->settings.local, ICANON) && !has(settings->local, ICANON)) {
 		finish(line); /* what was being edited can be read */
+		line->ends = 0;
+	}
 	line->settings = *settings;
 }
 
