@@ -8,7 +8,7 @@
 
 #include <asm/fcntl.h>
 
-enum { FIRST_WINDOW = 32, MOST_WINDOW = 256, RANDOM_WINDOW = 8, BLOCK_ORDER = 5, AROUND = 16 };
+enum { FIRST_WINDOW = 32, MOST_WINDOW = 256, RANDOM_WINDOW = 8, BLOCK_ORDER = 5, AROUND = 8 };
 enum { BOUNCE_PAGES = 16, BOUNCE_SIZE = BOUNCE_PAGES * PAGE_SIZE };
 
 struct host_file {
@@ -143,7 +143,7 @@ static uint64_t choose_window(struct host_file *host, uint64_t index)
 	if (index != host->next || !index)
 		host->window = index ? RANDOM_WINDOW : FIRST_WINDOW;
 	else
-		host->window = least(2 * host->window, MOST_WINDOW);
+		host->window = least(2 * most(host->window, RANDOM_WINDOW), MOST_WINDOW);
 	return host->window;
 }
 
@@ -225,12 +225,17 @@ static int read_ahead(struct host_node *node, struct host_file *host, uint64_t i
 	return read_pages(node, host, index, window);
 }
 
-/* The same for a mapping, in which nobody goes in sequence: an aligned block, so that it is mapped in one piece. */
+/*
+ * The same for a mapping, in which programs jump about: an aligned block, so that it is mapped in one piece. It is small,
+ * since a page costs more than a call. Who goes in sequence gets more.
+ */
 static int read_around(struct host_node *node, struct host_file *host, uint64_t index)
 {
 	const uint64_t end = (index | (AROUND - 1)) + 1;
 	uint64_t begin = index & ~(uint64_t)(AROUND - 1);
 
+	if (index && index == host->next)
+		return read_ahead(node, host, index);
 	for (uint64_t at = begin; at < index; at++) {
 		if (cache_find(&node->cache, at))
 			begin = at + 1;
