@@ -589,7 +589,7 @@ static int allocate(struct file *file, int mode, uint64_t offset, uint64_t lengt
 	if (end < offset || end >= CACHE_END << PAGE_SHIFT)
 		return -EFBIG;
 	if (mode == (PUNCH_HOLE | KEEP_SIZE)) {
-		punch(node, offset, least(end, page_ceiling(node->inode.size)));
+		punch(node, offset, end);
 		return 0;
 	}
 	if (mode & ~KEEP_SIZE)

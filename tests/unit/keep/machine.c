@@ -9,6 +9,7 @@
 #include "task/task.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -439,8 +440,18 @@ static void hand_over_memory(size_t pages)
 	guest_pages_free(memory, pages);
 }
 
+/* cmocka's handlers would go on with the next case, in here. */
+static void die_of_signals(void)
+{
+	static const int numbers[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGSYS };
+
+	for (size_t i = 0; i < COUNT_OF(numbers); i++)
+		signal(numbers[i], SIG_DFL);
+}
+
 static _Noreturn void run(const struct machine *machine)
 {
+	die_of_signals();
 	vcpu_count = machine->vcpus ? machine->vcpus : 1;
 	CHECK(vcpu_count <= MOST_VCPUS);
 	boot = (struct postern_boot_info){ .vcpus = vcpu_count };

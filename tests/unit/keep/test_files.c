@@ -383,6 +383,15 @@ PROGRAM_CASE(test_contents_with_holes)
 	CHECK(!memcmp(text, "ab\0\0\0\0", 6));
 	CHECK_IS(call(SYS_fallocate, file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4 * PAGE_SIZE), 0);
 	CHECK_IS(call(SYS_lseek, file, 0, SEEK_DATA), -ENXIO);
+	/* There may be pages behind the end, too. */
+	CHECK_IS(call(SYS_fallocate, file, FALLOC_FL_KEEP_SIZE, 9 * PAGE_SIZE, 2 * PAGE_SIZE), 0);
+	CHECK_IS(
+		call(SYS_fallocate, file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 9 * PAGE_SIZE + 1, 100),
+		0);
+	CHECK_IS(call(SYS_fallocate, file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 9 * PAGE_SIZE + 1,
+		      INT32_MAX),
+		 0);
+	CHECK_IS(call(SYS_lseek, file, 0, SEEK_END), 3 * PAGE_SIZE + 3);
 	CHECK_IS(call(SYS_ftruncate, file, (uint64_t)-1), -EINVAL);
 	CHECK_IS(call(SYS_ftruncate, file, INT64_MAX), -EFBIG);
 }
