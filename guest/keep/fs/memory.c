@@ -1,58 +1,22 @@
 /* SPDX-License-Identifier: ISC */
-/* memory.c - tmpfs: directories as lists of names, contents as pages, which mappings share. */
+/* memory.c - tmpfs: directories as lists of names, and attributes. Contents are in memory_contents.c. */
 #include "fs/memory.h"
 
-#include "fs/cache.h"
 #include "fs/devices.h"
+#include "fs/memory_node.h"
 #include "fs/path.h"
 #include "fs/pipe.h"
 #include "task/task.h"
 
 #include <asm/fcntl.h>
 
-enum { MAGIC = 0x01021994, DIRECTORY_SIZE = 40, SEEK_DATA = 3, SEEK_HOLE = 4 };
-
-struct volume {
-	uint64_t device;
-	uint64_t next_number;
-};
-
-/* A name in a directory. Cookies grow, so that a list goes on where it was whatever came and went. */
-struct name {
-	struct list link;
-	uint64_t cookie;
-	uint32_t hash;
-	uint32_t length;
-	struct inode *inode; /* held */
-	char text[];
-};
-
-struct node {
-	struct inode inode;
-	struct volume *volume;
-	struct list names;   /* of a directory, by cookie */
-	struct inode *above; /* of a directory that has a name: the one with that */
-	uint64_t next_cookie;
-	struct cache cache; /* of a file */
-	char *target;       /* of a link */
-	struct pipe *pipe;  /* of a fifo, while it is open */
-};
+enum { MAGIC = 0x01021994, DIRECTORY_SIZE = 40 };
 
 static const struct inode_functions functions;
 
-static struct node *node_of(const struct inode *inode)
+static struct memory_node *create(struct volume *volume, uint32_t mode)
 {
-	return container_of(inode, struct node, inode);
-}
-
-static int64_t now(void)
-{
-	return (int64_t)clock_realtime();
-}
-
-static struct node *create(struct volume *volume, uint32_t mode)
-{
-	struct node *node = calloc(1, sizeof *node);
+	struct memory_node *node = calloc(1, sizeof *node);
 
 	if (!node)
 		return NULL;
@@ -69,12 +33,9 @@ static struct node *create(struct volume *volume, uint32_t mode)
 	return node;
 }
 
-/* Contents of all files: at most half of the memory, as on Linux, so that those who run have some left. */
-static uint64_t pages_held;
-
 static void free_node(struct inode *inode)
 {
-	struct node *node = node_of(inode);
+	struct memory_node *node = memory_node_of(inode);
 	struct name *name;
 
 	list_for_each(name, &node->names, struct name, link)
@@ -82,7 +43,7 @@ static void free_node(struct inode *inode)
 		inode_drop(name->inode);
 		free(name);
 	}
-	pages_held -= cache_free(&node->cache);
+	memory_free_contents(node);
 	free(node->target);
 	free(node);
 }
@@ -103,7 +64,7 @@ static struct name *find(const struct inode *directory, const char *text, size_t
 	const uint32_t hash = hash_of(text, length);
 	struct name *name;
 
-	list_for_each(name, &node_of(directory)->names, struct name, link)
+	list_for_each(name, &memory_node_of(directory)->names, struct name, link)
 	{
 		if (name->hash == hash && name->length == length && !memcmp(name->text, text, length))
 			return name;
@@ -113,13 +74,13 @@ static struct name *find(const struct inode *directory, const char *text, size_t
 
 static void touch(struct inode *directory)
 {
-	directory->modified = directory->changed = now();
+	directory->modified = directory->changed = memory_now();
 }
 
 /* A name for an inode, which it holds. */
 static int add(struct inode *directory, const char *text, size_t length, struct inode *inode)
 {
-	struct node *node = node_of(directory);
+	struct memory_node *node = memory_node_of(directory);
 	struct name *name;
 
 	if (!directory->links)
@@ -137,7 +98,7 @@ static int add(struct inode *directory, const char *text, size_t length, struct 
 	directory->size += DIRECTORY_SIZE / 2;
 	if (inode_is(inode, MODE_DIRECTORY))
 		directory->links++;
-	node_of(inode)->above = directory;
+	memory_node_of(inode)->above = directory;
 	touch(directory);
 	return 0;
 }
@@ -165,14 +126,14 @@ static int look_up(struct inode *directory, const char *text, size_t length, str
 }
 
 static int make_node(struct inode *directory, const char *text, size_t length, uint32_t mode,
-		     struct node **made)
+		     struct memory_node **made)
 {
-	struct node *node;
+	struct memory_node *node;
 	int error;
 
 	if (find(directory, text, length))
 		return -EEXIST;
-	node = create(node_of(directory)->volume, mode);
+	node = create(memory_node_of(directory)->volume, mode);
 	if (!node)
 		return -ENOSPC;
 	node->inode.owner = current_process()->identity.user[ID_FILES];
@@ -188,7 +149,7 @@ static int make_node(struct inode *directory, const char *text, size_t length, u
 static int make(struct inode *directory, const char *text, size_t length, uint32_t mode, uint64_t special,
 		struct inode **made)
 {
-	struct node *node;
+	struct memory_node *node;
 	int error = make_node(directory, text, length, mode, &node);
 
 	if (error)
@@ -202,7 +163,7 @@ static int make_symlink(struct inode *directory, const char *text, size_t length
 {
 	const size_t target_length = strlen(target);
 	char *copy = malloc(target_length + 1);
-	struct node *node;
+	struct memory_node *node;
 	int error = copy ? make_node(directory, text, length, MODE_LINK | 0777, &node) : -ENOSPC;
 
 	if (error) {
@@ -222,7 +183,7 @@ static int64_t read_link(struct inode *inode, char *to, size_t size)
 
 	if (!inode_is(inode, MODE_LINK))
 		return -EINVAL;
-	memcpy(to, node_of(inode)->target, length);
+	memcpy(to, memory_node_of(inode)->target, length);
 	return (int64_t)length;
 }
 
@@ -232,20 +193,20 @@ static int make_link(struct inode *directory, const char *text, size_t length, s
 
 	if (!error) {
 		inode->links++;
-		inode->changed = now();
+		inode->changed = memory_now();
 	}
 	return error;
 }
 
 static bool is_empty(const struct inode *directory)
 {
-	return list_is_empty(&node_of(directory)->names);
+	return list_is_empty(&memory_node_of(directory)->names);
 }
 
 static void lose_link(struct inode *inode)
 {
 	inode->links = inode_is(inode, MODE_DIRECTORY) ? 0 : inode->links - 1;
-	inode->changed = now();
+	inode->changed = memory_now();
 }
 
 /* Whether what a name stands for may be removed as a directory, or as anything else. */
@@ -276,7 +237,7 @@ static int remove_name(struct inode *directory, const char *text, size_t length,
 static bool is_below(const struct inode *directory, const struct inode *above)
 {
 	while (directory && directory != above)
-		directory = node_of(directory)->above;
+		directory = memory_node_of(directory)->above;
 	return directory;
 }
 
@@ -289,8 +250,8 @@ static int exchange(struct inode *from, struct name *old, struct inode *to, stru
 
 	old->inode = new->inode;
 	new->inode = inode;
-	node_of(old->inode)->above = from;
-	node_of(new->inode)->above = to;
+	memory_node_of(old->inode)->above = from;
+	memory_node_of(new->inode)->above = to;
 	from->links += (uint32_t)change;
 	to->links -= (uint32_t)change;
 	touch(from);
@@ -334,7 +295,7 @@ static int rename_name(struct inode *from, const char *text, size_t length, stru
 		lose_link(new->inode);
 		take_away(to, new);
 	}
-	old->inode->changed = now();
+	old->inode->changed = memory_now();
 	take_away(from, old);
 	return 0;
 }
@@ -344,7 +305,7 @@ static int rename_name(struct inode *from, const char *text, size_t length, stru
 static int change_mode(struct inode *inode, uint32_t mode)
 {
 	inode->mode = (inode->mode & MODE_KIND) | (mode & 07777);
-	inode->changed = now();
+	inode->changed = memory_now();
 	return 0;
 }
 
@@ -354,7 +315,7 @@ static int change_owner(struct inode *inode, uint32_t owner, uint32_t group)
 		inode->owner = owner;
 	if (group != UINT32_MAX)
 		inode->group = group;
-	inode->changed = now();
+	inode->changed = memory_now();
 	return 0;
 }
 
@@ -364,259 +325,9 @@ static int change_times(struct inode *inode, const struct inode_times *times)
 		inode->accessed = times->accessed;
 	if (times->modified != INT64_MIN)
 		inode->modified = times->modified;
-	inode->changed = now();
+	inode->changed = memory_now();
 	return 0;
 }
-
-/* ---- contents ---- */
-
-/* Zeros the part of the last page that is behind the end, so that it reads as zeros if the file grows again. */
-static void clear_rest(struct node *node, uint64_t size)
-{
-	struct page *page = size % PAGE_SIZE ? cache_find(&node->cache, size >> PAGE_SHIFT) : NULL;
-
-	if (page)
-		memset((char *)page_memory(page) + size % PAGE_SIZE, 0, PAGE_SIZE - size % PAGE_SIZE);
-}
-
-static int resize(struct inode *inode, uint64_t size)
-{
-	struct node *node = node_of(inode);
-
-	if (!inode_is(inode, MODE_REGULAR))
-		return -EINVAL;
-	if (size >= CACHE_END << PAGE_SHIFT)
-		return -EFBIG;
-	if (size < inode->size) {
-		const uint64_t first = (size + PAGE_SIZE - 1) >> PAGE_SHIFT;
-
-		pages_held -= cache_drop(&node->cache, first, CACHE_END);
-		clear_rest(node, size);
-	}
-	inode->size = size;
-	inode->modified = inode->changed = now();
-	return 0;
-}
-
-/* The page at an index, which is made if it is not there. */
-static int page_at_index(struct node *node, uint64_t index, struct page **page)
-{
-	int error;
-
-	*page = cache_find(&node->cache, index);
-	if (*page)
-		return 0;
-	*page = pages_held < pages_total() / 2 ? page_alloc(PAGES_PROGRAM, true) : NULL;
-	if (!*page)
-		return -ENOSPC;
-	error = cache_put(&node->cache, index, *page);
-	if (error)
-		page_drop(*page);
-	else
-		pages_held++;
-	return error;
-}
-
-static int64_t read_contents(struct file *file, struct transfer *to, uint64_t *position)
-{
-	const struct node *node = node_of(file->inode);
-	int64_t done = 0;
-
-	while (to->left && *position < node->inode.size) {
-		const uint64_t offset = *position % PAGE_SIZE;
-		const size_t part = least(least(PAGE_SIZE - offset, node->inode.size - *position), to->left);
-		struct page *page = cache_find(&node->cache, *position >> PAGE_SHIFT);
-		int64_t copied;
-
-		if (page) {
-			page_hold(page); /* the copy may sleep, and the file be cut meanwhile */
-			copied = transfer_to(to, (char *)page_memory(page) + offset, part);
-			page_drop(page);
-		} else {
-			copied = transfer_zero(to, part);
-		}
-		if (copied < 0)
-			return done ? done : copied;
-		done += copied;
-		*position += (uint64_t)copied;
-		if ((size_t)copied < part)
-			break;
-	}
-	file->inode->accessed = now();
-	return done;
-}
-
-static int64_t write_contents(struct file *file, struct transfer *from, uint64_t *position)
-{
-	struct node *node = node_of(file->inode);
-	int64_t done = 0;
-
-	if (file->flags & O_APPEND)
-		*position = node->inode.size;
-	if (*position >= CACHE_END << PAGE_SHIFT || from->left > (CACHE_END << PAGE_SHIFT) - *position)
-		return -EFBIG;
-	while (from->left) {
-		const uint64_t offset = *position % PAGE_SIZE;
-		const size_t part = least(PAGE_SIZE - offset, from->left);
-		struct page *page;
-		int64_t copied = page_at_index(node, *position >> PAGE_SHIFT, &page);
-
-		if (!copied) {
-			page_hold(page);
-			copied = transfer_from(from, (char *)page_memory(page) + offset, part);
-			page_drop(page);
-		}
-		if (copied < 0)
-			return done ? done : copied;
-		done += copied;
-		*position += (uint64_t)copied;
-		if (*position > node->inode.size)
-			node->inode.size = *position;
-		if ((size_t)copied < part)
-			break;
-	}
-	node->inode.modified = node->inode.changed = now();
-	return done;
-}
-
-/* Where data or a hole begins, from an offset on. */
-static int64_t seek_data(const struct node *node, uint64_t offset, bool data)
-{
-	const uint64_t end = (node->inode.size + PAGE_SIZE - 1) >> PAGE_SHIFT;
-	uint64_t index = offset >> PAGE_SHIFT;
-
-	if (offset >= node->inode.size)
-		return -ENXIO;
-	if (data) {
-		index = cache_next(&node->cache, index, end);
-		if (index == end)
-			return -ENXIO;
-	} else {
-		while (index < end && cache_find(&node->cache, index))
-			index++;
-	}
-	return (int64_t)least(most(index << PAGE_SHIFT, offset), node->inode.size);
-}
-
-static int64_t seek_contents(struct file *file, int64_t offset, int whence)
-{
-	int64_t to = offset;
-
-	if (whence == SEEK_DATA || whence == SEEK_HOLE)
-		to = offset < 0 ? -ENXIO
-				: seek_data(node_of(file->inode), (uint64_t)offset, whence == SEEK_DATA);
-	else
-		to = file_seek_to(file, offset, whence, file->inode->size);
-	if (to >= 0)
-		file->position = (uint64_t)to;
-	return to;
-}
-
-static int resize_file(struct file *file, uint64_t size)
-{
-	return resize(file->inode, size);
-}
-
-static int sync_nothing(struct file *file, bool data_only)
-{
-	(void)file;
-	(void)data_only;
-	return 0;
-}
-
-static int status_of(struct file *file, struct file_status *status)
-{
-	return inode_get_status(file->inode, status);
-}
-
-static int mapped_page(struct file *file, uint64_t index, struct page **page)
-{
-	struct node *node = node_of(file->inode);
-	int error;
-
-	if (index >= (node->inode.size + PAGE_SIZE - 1) >> PAGE_SHIFT)
-		return -EIO;
-	error = page_at_index(node, index, page);
-	if (!error)
-		page_hold(*page);
-	return error == -ENOSPC ? -ENOMEM : error;
-}
-
-static struct page *cached_page(struct file *file, uint64_t index)
-{
-	struct node *node = node_of(file->inode);
-	struct page *page = index < (node->inode.size + PAGE_SIZE - 1) >> PAGE_SHIFT
-				    ? cache_find(&node->cache, index)
-				    : NULL;
-
-	if (page)
-		page_hold(page);
-	return page;
-}
-
-enum { KEEP_SIZE = 1, PUNCH_HOLE = 2, ZERO_RANGE = 0x10 };
-
-/* Zeros a part of a page, if it is there. */
-static void clear_part(struct node *node, uint64_t begin, uint64_t end)
-{
-	struct page *page = cache_find(&node->cache, begin >> PAGE_SHIFT);
-
-	if (page)
-		memset((char *)page_memory(page) + begin % PAGE_SIZE, 0, end - begin);
-}
-
-static void punch(struct node *node, uint64_t begin, uint64_t end)
-{
-	const uint64_t first = page_ceiling(begin);
-	const uint64_t last = page_floor(end);
-
-	if (first > last) {
-		clear_part(node, begin, end);
-		return;
-	}
-	if (begin < first)
-		clear_part(node, begin, first);
-	pages_held -= cache_drop(&node->cache, first >> PAGE_SHIFT, (last - first) >> PAGE_SHIFT);
-	if (last < end)
-		clear_part(node, last, end);
-}
-
-static int allocate(struct file *file, int mode, uint64_t offset, uint64_t length)
-{
-	struct node *node = node_of(file->inode);
-	const uint64_t end = offset + length;
-
-	if (end < offset || end >= CACHE_END << PAGE_SHIFT)
-		return -EFBIG;
-	if (mode == (PUNCH_HOLE | KEEP_SIZE)) {
-		punch(node, offset, end);
-		return 0;
-	}
-	if (mode & ~KEEP_SIZE)
-		return -EOPNOTSUPP;
-	for (uint64_t index = offset >> PAGE_SHIFT; index << PAGE_SHIFT < end; index++) {
-		struct page *page;
-		int error = page_at_index(node, index, &page);
-
-		if (error)
-			return error;
-	}
-	if (!(mode & KEEP_SIZE) && end > node->inode.size)
-		node->inode.size = end;
-	return 0;
-}
-
-static const struct file_functions regular_functions = {
-	.read = read_contents,
-	.write = write_contents,
-	.seek = seek_contents,
-	.status = status_of,
-	.resize = resize_file,
-	.sync = sync_nothing,
-	.allocate = allocate,
-	.page = mapped_page,
-	.cached_page = cached_page,
-};
 
 /* ---- listing ---- */
 
@@ -637,7 +348,7 @@ static int list_names(struct file *file, file_list_function *list, void *context
 			return 0;
 		file->position = 2;
 	}
-	list_for_each(name, &node_of(file->inode)->names, struct name, link)
+	list_for_each(name, &memory_node_of(file->inode)->names, struct name, link)
 	{
 		if (name->cookie <= file->position)
 			continue;
@@ -661,8 +372,8 @@ static int64_t seek_list(struct file *file, int64_t offset, int whence)
 static const struct file_functions directory_functions = {
 	.list = list_names,
 	.seek = seek_list,
-	.status = status_of,
-	.sync = sync_nothing,
+	.status = memory_status,
+	.sync = memory_sync,
 };
 
 /* ---- the whole ---- */
@@ -671,7 +382,7 @@ static int open_node(struct inode *inode, struct file *file)
 {
 	switch (inode->mode & MODE_KIND) {
 	case MODE_REGULAR:
-		file->functions = &regular_functions;
+		file->functions = &memory_regular_functions;
 		return 0;
 	case MODE_DIRECTORY:
 		file->functions = &directory_functions;
@@ -679,7 +390,7 @@ static int open_node(struct inode *inode, struct file *file)
 	case MODE_CHARACTER:
 		return device_open(inode->special, file);
 	case MODE_FIFO:
-		return fifo_open(&node_of(inode)->pipe, file);
+		return fifo_open(&memory_node_of(inode)->pipe, file);
 	default:
 		return -ENXIO;
 	}
@@ -693,7 +404,7 @@ static const struct inode_functions functions = {
 	.change_mode = change_mode,
 	.change_owner = change_owner,
 	.change_times = change_times,
-	.resize = resize,
+	.resize = memory_resize,
 	.free = free_node,
 	.look_up = look_up,
 	.make = make,
@@ -707,7 +418,7 @@ struct inode *memory_create(uint32_t mode)
 {
 	static uint64_t devices = 0x10;
 	struct volume *volume = malloc(sizeof *volume);
-	struct node *node;
+	struct memory_node *node;
 
 	if (!volume)
 		return NULL;
@@ -728,7 +439,7 @@ int memory_make(struct inode *directory, const char *name, uint32_t mode, uint64
 struct inode *memory_nameless(uint32_t mode, uint64_t special)
 {
 	static struct volume volume = { .device = 1, .next_number = 1 };
-	struct node *node = create(&volume, mode);
+	struct memory_node *node = create(&volume, mode);
 
 	if (!node)
 		return NULL;
@@ -740,7 +451,7 @@ struct inode *memory_nameless(uint32_t mode, uint64_t special)
 struct file *file_anonymous(const char *name, uint64_t size)
 {
 	struct inode *inode = memory_nameless(MODE_REGULAR | 0777, 0);
-	struct file *file = inode ? file_create(&regular_functions, O_RDWR, NULL) : NULL;
+	struct file *file = inode ? file_create(&memory_regular_functions, O_RDWR, NULL) : NULL;
 
 	if (!file) {
 		if (inode)
