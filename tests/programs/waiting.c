@@ -11,9 +11,11 @@
 #include <sys/ioctl.h>
 #include <sys/select.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -384,6 +386,88 @@ static void signalfds(void)
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
+/* ---- sockets ---- */
+
+static void pair_of_sockets(void)
+{
+	char text[32] = "";
+	struct iovec vector[2] = { { "one ", 4 }, { "two", 3 } };
+	struct msghdr message = { .msg_iov = vector, .msg_iovlen = 2 };
+	struct sockaddr_un name;
+	socklen_t length = sizeof name;
+	struct pollfd poll_one;
+	struct stat status;
+	pthread_t thread;
+	int both[2];
+	int value = 0;
+
+	CHECK(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, both));
+	poll_one = (struct pollfd){ .fd = both[0], .events = POLLIN | POLLOUT | POLLRDHUP };
+	CHECK(fcntl(both[0], F_GETFD) == FD_CLOEXEC && (fcntl(both[0], F_GETFL) & O_ACCMODE) == O_RDWR);
+	CHECK(!fstat(both[0], &status) && S_ISSOCK(status.st_mode));
+	CHECK(poll(&poll_one, 1, 0) == 1 && poll_one.revents == POLLOUT);
+	CHECK(write(both[0], "there", 5) == 5 && send(both[1], "and back", 8, MSG_NOSIGNAL) == 8);
+	CHECK(poll(&poll_one, 1, 0) == 1 && poll_one.revents == (POLLIN | POLLOUT));
+	CHECK(!ioctl(both[0], FIONREAD, &value) && value == 8);
+	CHECK(recv(both[1], text, 32, 0) == 5 && read(both[0], text, 3) == 3 &&
+	      recv(both[0], text, 32, 0) == 5);
+	CHECK_ERROR(recv(both[0], text, 32, MSG_DONTWAIT), EAGAIN);
+	CHECK(sendmsg(both[0], &message, 0) == 7);
+	vector[0] = (struct iovec){ text, 2 };
+	vector[1] = (struct iovec){ text + 2, 30 };
+	CHECK(recvmsg(both[1], &message, 0) == 7 && !memcmp(text, "one two", 7) && message.msg_flags == 0);
+	thread = later(both[1]);
+	CHECK(recv(both[0], text, 8, MSG_WAITALL) == 8);
+	pthread_join(thread, NULL);
+	length = sizeof value;
+	CHECK(!getsockopt(both[0], SOL_SOCKET, SO_TYPE, &value, &length) && value == SOCK_STREAM &&
+	      length == 4);
+	CHECK(!getsockopt(both[0], SOL_SOCKET, SO_ERROR, &value, &length) && value == 0);
+	length = sizeof name;
+	CHECK(!getsockname(both[0], (struct sockaddr *)&name, &length) && length == 2 &&
+	      name.sun_family == AF_UNIX);
+	CHECK_ERROR(listen(both[0], 1), EINVAL);
+	close(both[1]);
+	CHECK(poll(&poll_one, 1, 0) == 1 && poll_one.revents == (POLLIN | POLLOUT | POLLHUP | POLLRDHUP));
+	CHECK(read(both[0], text, 1) == 0);
+	CHECK_ERROR(send(both[0], "x", 1, MSG_NOSIGNAL), EPIPE);
+	close(both[0]);
+	CHECK_ERROR(recv(both[0], text, 1, 0), EBADF);
+}
+
+static void sockets_shut_down(void)
+{
+	char text[8] = "";
+	char block[4096] = "";
+	struct epoll_event event;
+	const int epoll = epoll_create1(0);
+	int both[2];
+	long total = 0;
+
+	CHECK(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, both));
+	CHECK(!watch(epoll, EPOLL_CTL_ADD, both[0], EPOLLIN | EPOLLRDHUP));
+	CHECK(epoll_wait(epoll, &event, 1, 0) == 0);
+	while (write(both[0], block, sizeof block) > 0)
+		total += (long)sizeof block;
+	CHECK(errno == EAGAIN && total >= 65536);
+	CHECK(write(both[1], "last", 4) == 4 && !shutdown(both[1], SHUT_WR));
+	CHECK(epoll_wait(epoll, &event, 1, 1000) == 1 && event.events == (EPOLLIN | EPOLLRDHUP));
+	CHECK(read(both[0], text, 8) == 4 && read(both[0], text, 8) == 0);
+	CHECK_ERROR(send(both[1], "x", 1, MSG_NOSIGNAL), EPIPE);
+	while (total > 0)
+		total -= read(both[1], block, sizeof block);
+	CHECK(total == 0);
+	CHECK_ERROR(read(both[1], text, 1), EAGAIN);
+	CHECK_ERROR(shutdown(both[0], 7), EINVAL);
+	close(both[0]);
+	close(both[1]);
+	open_pipe(0);
+	CHECK_ERROR(recv(ends[0], text, 1, 0), ENOTSOCK);
+	close_pipe();
+	CHECK_ERROR(socketpair(AF_UNIX, 99, 0, both), EINVAL);
+	close(epoll);
+}
+
 /* ---- clocks and sleep ---- */
 
 static void clocks(void)
@@ -423,12 +507,20 @@ static void clocks(void)
 }
 
 static const struct part parts[] = {
-	{ "pipes", pipes },         { "pipes-without-waiting", pipes_without_waiting },
-	{ "vectors", vectors },     { "fifo", fifo },
-	{ "polling", polling },     { "selecting", selecting },
-	{ "epolling", epolling },   { "nested-epoll", nested_epoll },
-	{ "eventfds", eventfds },   { "timerfds", timerfds },
-	{ "signalfds", signalfds }, { "clocks", clocks },
+	{ "pipes", pipes },
+	{ "pipes-without-waiting", pipes_without_waiting },
+	{ "vectors", vectors },
+	{ "fifo", fifo },
+	{ "polling", polling },
+	{ "selecting", selecting },
+	{ "epolling", epolling },
+	{ "nested-epoll", nested_epoll },
+	{ "eventfds", eventfds },
+	{ "timerfds", timerfds },
+	{ "signalfds", signalfds },
+	{ "pair-of-sockets", pair_of_sockets },
+	{ "sockets-shut-down", sockets_shut_down },
+	{ "clocks", clocks },
 };
 
 PARTS_MAIN(parts)

@@ -7,6 +7,7 @@
 #include "fs/pipe.h"
 #include "syscall/path.h"
 #include "syscall/syscall.h"
+#include "syscall/vector.h"
 #include "task/task.h"
 
 #include <asm/ioctls.h>
@@ -203,25 +204,33 @@ static int check_vector(struct user_vector *pieces, size_t count)
 	return 0;
 }
 
-static int64_t transfer_vector(const uint64_t argument[6], enum direction direction, uint64_t *position)
+int vector_copy(uint64_t address, uint64_t count, struct user_vector **pieces)
 {
-	const uint64_t count = argument[2];
-	struct user_vector *pieces;
-	struct transfer transfer;
-	int64_t result;
+	int error;
 
 	if (count > VECTORS_MOST)
 		return -EINVAL;
-	pieces = malloc((count + 1) * sizeof *pieces);
-	if (!pieces)
+	*pieces = malloc((count + 1) * sizeof **pieces);
+	if (!*pieces)
 		return -ENOMEM;
-	result = user_read(pieces, argument[1], count * sizeof *pieces);
-	if (!result)
-		result = check_vector(pieces, count);
-	if (!result) {
-		transfer_of_pieces(&transfer, pieces, count);
-		result = transfer_file(argument[0], direction, &transfer, position);
-	}
+	error = user_read(*pieces, address, count * sizeof **pieces);
+	if (!error)
+		error = check_vector(*pieces, count);
+	if (error)
+		free(*pieces);
+	return error;
+}
+
+static int64_t transfer_vector(const uint64_t argument[6], enum direction direction, uint64_t *position)
+{
+	struct user_vector *pieces;
+	struct transfer transfer;
+	int64_t result = vector_copy(argument[1], argument[2], &pieces);
+
+	if (result)
+		return result;
+	transfer_of_pieces(&transfer, pieces, argument[2]);
+	result = transfer_file(argument[0], direction, &transfer, position);
 	free(pieces);
 	return result;
 }

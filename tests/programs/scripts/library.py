@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """A tour of Python's library: what it asks of a kernel is more than one would think."""
+import asyncio
 import collections
 import decimal
 import hashlib
@@ -9,6 +10,7 @@ import queue
 import re
 import select
 import signal
+import socket
 import sqlite3
 import struct
 import sys
@@ -92,4 +94,24 @@ poll.register(reader, select.EPOLLIN)
 threading.Timer(0.01, os.write, (writer, b"through a pipe")).start()
 print([events for _, events in poll.poll(30)], os.read(reader, 100))
 poll.close()
+
+
+async def pause(name, seconds):
+    await asyncio.sleep(seconds)
+    return name
+
+
+async def several():
+    reader, writer = os.pipe()
+    stream = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(reader))
+    threading.Timer(0.01, os.write, (writer, b"a line\n")).start()
+    return await asyncio.gather(*(pause(i, 0.002 * (5 - i)) for i in range(5)), stream.readline())
+
+
+print(asyncio.run(several()))
+left, right = socket.socketpair()
+threading.Thread(target=lambda: (right.sendall(b"x" * 300000), right.close())).start()
+print(sum(map(len, iter(lambda: left.recv(10000), b""))), left.family.name, left.getsockname() == "")
+left.close()
 print(sys.getrecursionlimit(), sum(1 for _ in iter(range(10).__iter__().__next__, 9)))
