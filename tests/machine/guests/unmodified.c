@@ -250,7 +250,7 @@ static void catch_exceptions(void)
 	set_gate(13, (uint64_t)on_protection);
 	__asm__ volatile("ud2" : : : "memory");
 	__asm__ volatile(".byte 0x8a, 0x00" : "+a"(rax) : : "memory"); /* movb (%rax), %al */
-	table[6].kind = 0;
+	table[6].kind = table[13].kind = 0;
 	say(faults == 2 ? "caught\n" : "wrong: exceptions\n");
 }
 
