@@ -20,7 +20,6 @@ build liburing-dev      # asynchronous I/O on the host
 build libsqlite3-dev     # the database in what `postern bench programs` runs
 build scdoc             # man pages
 run   busybox-static    # what `make run` runs
-test  busybox-static    # and tests of programs
 test  libcmocka-dev     # unit tests
 test  bats              # command-line tests
 test  jq                # reads JSON in them
@@ -36,7 +35,9 @@ test  libzstd-dev       # compression,
 test  zstd              # which the host undoes,
 test  libssl-dev        # cryptography,
 test  openssl           # likewise,
-test  bc                # and some that are linked dynamically
+test  bc                # and some that are linked dynamically: a calculator,
+test  fzf               # one in Go,
+test  ripgrep           # one in Rust with threads,
 test  cpio              # another reader of archives
 test  xz-utils          # input for those that decompress
 test  bzip2             # likewise

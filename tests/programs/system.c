@@ -91,6 +91,7 @@ static void controls(void)
 
 	CHECK(!prctl(PR_SET_NAME, "renamed") && !prctl(PR_GET_NAME, name) && !strcmp(name, "renamed"));
 	CHECK(prctl(PR_GET_DUMPABLE) == 1 && !prctl(PR_SET_DUMPABLE, 0) && prctl(PR_GET_DUMPABLE) == 0);
+	CHECK(!prctl(PR_SET_DUMPABLE, 1)); /* what is not is not shown in /proc */
 	CHECK(!prctl(PR_SET_PDEATHSIG, 15) && !prctl(PR_GET_PDEATHSIG, &value) && value == 15);
 	CHECK(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1);
 	CHECK_ERROR(prctl(12345, 0, 0, 0, 0), EINVAL);

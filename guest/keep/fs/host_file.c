@@ -617,7 +617,12 @@ int host_file_open(struct host_node *node, struct file *file)
 	if (!host)
 		return -ENOMEM;
 	host->appends = (file->flags & O_APPEND) && file_may_write(file);
-	handle = open_by_path(node, file, host->appends);
+	if (node->made != POSTERN_NO_HANDLE && !host->appends) {
+		handle = node->made;
+		node->made = POSTERN_NO_HANDLE;
+	} else {
+		handle = open_by_path(node, file, host->appends);
+	}
 	if (handle < 0) {
 		free(host);
 		return (int)handle;

@@ -105,7 +105,7 @@ static struct host_node *create_node(struct host_volume *volume, const struct po
 	node->inode.number = info->inode;
 	node->volume = volume;
 	node->host_device = info->volume;
-	node->directory = POSTERN_NO_HANDLE;
+	node->directory = node->made = POSTERN_NO_HANDLE;
 	list_init(&node->reads);
 	host_take_info(node, info);
 	list_add(bucket(info->inode), &node->link);
@@ -119,6 +119,8 @@ static void free_one(struct host_node *node)
 	cache_free(&node->cache);
 	if (node->directory != POSTERN_NO_HANDLE)
 		host_close(node->directory);
+	if (node->made != POSTERN_NO_HANDLE)
+		host_close(node->made);
 	free(node->name);
 	free(node);
 }
@@ -234,9 +236,31 @@ static int in_directory(struct inode *directory, const char *name, size_t length
 	return error;
 }
 
+/* The inode that the host tells of, which has a name in a directory; held. */
+static int node_for(struct host_node *parent, const char *name, size_t length,
+		    const struct postern_file_info *info, struct host_node **found)
+{
+	struct host_node *node = find_node(parent->volume, info);
+	int error;
+
+	if (node) {
+		inode_hold(&node->inode);
+		host_take_info(node, info);
+	} else {
+		node = create_node(parent->volume, info);
+	}
+	if (!node)
+		return -ENOMEM;
+	error = set_place(node, parent, name, length);
+	if (error)
+		inode_drop(&node->inode);
+	else
+		*found = node;
+	return error;
+}
+
 static int look_up(struct inode *directory, const char *name, size_t length, struct inode **found)
 {
-	struct host_node *parent = host_node_of(directory);
 	struct postern_file_info info;
 	struct host_node *node;
 	struct host_path path;
@@ -244,23 +268,37 @@ static int look_up(struct inode *directory, const char *name, size_t length, str
 
 	if (!result)
 		result = host_look(&path, &info);
+	if (!result)
+		result = node_for(host_node_of(directory), name, length, &info, &node);
+	if (!result)
+		*found = &node->inode;
+	return (int)result;
+}
+
+/* A regular file is made by opening it: whoever makes it may write to it, whatever its mode says. */
+static int make_regular(struct inode *directory, const char *name, size_t length,
+			const struct host_path *path, uint32_t mode, struct inode **made)
+{
+	const uint32_t flags = POSTERN_FILE_OPEN_FLAGS_CREATE | POSTERN_FILE_OPEN_FLAGS_EXCLUSIVE |
+			       POSTERN_FILE_OPEN_FLAGS_READ | POSTERN_FILE_OPEN_FLAGS_WRITE |
+			       POSTERN_FILE_OPEN_FLAGS_NO_LINKS;
+	int64_t handle = host_open(path, flags, mode & 0777);
+	struct postern_file_info info;
+	struct host_node *node;
+	int64_t result;
+
+	if (handle < 0)
+		return (int)handle;
+	result = host_info((postern_handle_t)handle, &info);
+	if (!result)
+		result = node_for(host_node_of(directory), name, length, &info, &node);
+	if (result || node->made != POSTERN_NO_HANDLE)
+		host_close((postern_handle_t)handle);
 	if (result)
 		return (int)result;
-	node = find_node(parent->volume, &info);
-	if (node) {
-		inode_hold(&node->inode);
-		host_take_info(node, &info);
-	} else {
-		node = create_node(parent->volume, &info);
-	}
-	if (!node)
-		return -ENOMEM;
-	result = set_place(node, parent, name, length);
-	if (result) {
-		inode_drop(&node->inode);
-		return (int)result;
-	}
-	*found = &node->inode;
+	if (node->made == POSTERN_NO_HANDLE)
+		node->made = (postern_handle_t)handle;
+	*made = &node->inode;
 	return 0;
 }
 
@@ -270,7 +308,6 @@ static int make(struct inode *directory, const char *name, size_t length, uint32
 	static const struct {
 		uint32_t mode, kind;
 	} kinds[] = {
-		{ MODE_REGULAR, POSTERN_FILE_KIND_REGULAR },
 		{ MODE_DIRECTORY, POSTERN_FILE_KIND_DIRECTORY },
 		{ MODE_FIFO, POSTERN_FILE_KIND_FIFO },
 		{ MODE_SOCKET, POSTERN_FILE_KIND_SOCKET },
@@ -281,6 +318,8 @@ static int make(struct inode *directory, const char *name, size_t length, uint32
 	(void)special;
 	if (result)
 		return (int)result;
+	if ((mode & MODE_KIND) == MODE_REGULAR)
+		return make_regular(directory, name, length, &path, mode, made);
 	result = -EPERM; /* devices */
 	for (size_t i = 0; i < COUNT_OF(kinds); i++) {
 		if (kinds[i].mode == (mode & MODE_KIND))

@@ -23,6 +23,8 @@ struct host_node {
 		directory; /* of a directory, once it was needed; of a root; else POSTERN_NO_HANDLE */
 
 	struct pipe *pipe; /* of a fifo, while it is open */
+	/* Of a file that was made just now: the handle that made it, for who opens it first. Else POSTERN_NO_HANDLE. */
+	postern_handle_t made;
 
 	/* Of a regular file: contents at hand, which are those of the host's file as long as it is not changed there. */
 	struct cache cache;

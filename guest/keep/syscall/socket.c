@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * socket.c - system calls on sockets, of which there are pairs only, by socketpair(2): socket(2) itself is missing. Whoever
- * asks about another descriptor is told the truth, that it is no socket: shells and runtimes ask that of their streams.
+ * socket.c - system calls on sockets, of which there are pairs only, by socketpair(2): socket(2) itself is missing.
+ * Whoever asks about another descriptor is told the truth, that it is no socket: shells and runtimes ask that of
+ * their streams.
  */
 #include "fs/socket.h"
 #include "fs/descriptors.h"
@@ -228,9 +229,8 @@ static int64_t sys_getsockopt(const uint64_t argument[6])
 
 	if (!file)
 		return error;
-	result = (int)argument[1] == SOL_SOCKET
-			 ? get_option((unsigned)argument[2], argument[3], argument[4])
-			 : -EOPNOTSUPP;
+	result = (int)argument[1] == SOL_SOCKET ? get_option((unsigned)argument[2], argument[3], argument[4])
+						: -EOPNOTSUPP;
 	file_drop(file);
 	return result;
 }
