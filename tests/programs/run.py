@@ -21,7 +21,8 @@ which is empty and which it may write. Settings:
     unsorted      the order of the lines of standard output does not matter
     stderr=no     standard error is not compared
 
-A line that begins with blanks goes on with the case of the line before."""
+A line that begins with blanks goes on with the case of the line before. @ID@ is a number that no other run of this
+program has at the same time."""
 
 import difflib
 import hashlib
@@ -71,6 +72,7 @@ def read_cases(path):
             if line.startswith("#") or not line.strip():
                 continue
             text += (" " if line[0].isspace() else "\n") + line.strip()
+    text = text.replace("@ID@", str(os.getpid()))
     return [Case(shlex.split(line)) for line in text.strip().split("\n")]
 
 
