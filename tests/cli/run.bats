@@ -145,6 +145,13 @@ setup()
 	equal "$status $output" "0 /usr"
 }
 
+@test "a program sees as many processors as the VM has vCPUs" {
+	run_it --cpus 3 -- busybox nproc
+	equal "$status $output" "0 3"
+	run_it --cpus 3 -- busybox grep -c '^processor' /proc/cpuinfo
+	equal "$status $output" "0 3"
+}
+
 @test "missing system calls are told with --stats" {
 	run_it --stats busybox sh -c 'busybox true; true'
 	contains "$stderr" "missing system calls:" "fork, by clone"

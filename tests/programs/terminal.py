@@ -37,6 +37,8 @@ CONVERSATIONS = [
     ("timed", ["terminal", "timed"], 0, []),
     ("line-and-end-of-file", ["terminal", "lines"], 0, [(b"? ", b"last\n\x04")]),
     ("interrupt", ["terminal", "lines"], 130, [(b"? ", b"half"), (b"half", b"\x03")]),
+    # Its group is orphaned, as that of any session's leader: the suspend key does nothing.
+    ("suspend", ["terminal", "lines"], 0, [(b"? ", b"\x1a"), (b"^Z", b"on\n"), (b"[on]\r\n? ", b"\x04")]),
     ("quit", ["terminal", "lines"], 131, [(b"? ", b"\x1c")]),
     ("interrupt-a-loop", ["bash-static", "-c", "echo looping; while :; do :; done"], 130, [(b"looping", b"\x03")]),
     ("interrupt-is-caught", ["bash-static", "-c", "trap 'echo caught; exit 5' INT; echo ready; while :; do :; done"], 5,
