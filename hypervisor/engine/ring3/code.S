@@ -16,6 +16,8 @@
 #define MAP_SHARED_FIXED_POPULATE 0x8011
 #define FUTEX_WAIT 0
 #define FUTEX_WAKE 1
+#define CPU_SEGMENT 0x7b
+#define CPU_MASK 0xfff
 
 	.section ring3_code, "ax", @progbits
 	.balign 64
@@ -73,8 +75,18 @@ ring3_hypercall:
 	movq RING3_MAILBOX_ARGS + 40(%rcx), %r9
 	jmp .Ldone
 
-/* Wakes the monitor, which sleeps on the mailbox at rcx. Changes all argument registers, rax and r11. */
+/*
+ * Wakes the monitor, which sleeps on the mailbox at rcx, and tells it where the vCPU is: Linux keeps the number of each
+ * processor in the limit of a segment, from where its vDSO reads it, too. Changes all argument registers, rax and r11.
+ */
 ring3_wake_host:
+	movl $CPU_SEGMENT, %eax
+	lsll %eax, %eax
+	jnz 1f
+	andl $CPU_MASK, %eax
+	addl $1, %eax
+	movl %eax, RING3_AREA_PROCESSOR(%rcx)
+1:
 	movq %rcx, %rdi
 	movl $FUTEX_WAKE, %esi
 	movl $1, %edx

@@ -45,6 +45,7 @@
 #define RING3_AREA_SPIN 64
 #define RING3_AREA_KICKED 68
 #define RING3_AREA_EVENT 72
+#define RING3_AREA_PROCESSOR 116
 #define RING3_VCPU_PAGE_PENDING 0
 #define RING3_VCPU_PAGE_MASKED 8
 #define RING3_VCPU_PAGE_ENABLED 16
@@ -90,7 +91,8 @@ struct ring3_area {
 	struct engine_callbacks callbacks; /* the monitor writes them */
 	uint64_t vcpu_page;                /* guest-virtual; the monitor writes it, once */
 	uint32_t thread;                   /* id of the vCPU's thread, which writes it once */
-	uint32_t padding;
+	uint32_t
+		processor; /* 1 more than the one that the vCPU was on when it last woke the monitor; 0: not known */
 	struct engine_state state; /* saved before all requests but the first two, loaded after */
 };
 
@@ -99,6 +101,7 @@ _Static_assert(offsetof(struct ring3_mailbox, number) == RING3_MAILBOX_NUMBER, "
 _Static_assert(offsetof(struct ring3_mailbox, args) == RING3_MAILBOX_ARGS, "see the assembly");
 _Static_assert(offsetof(struct ring3_area, spin) == RING3_AREA_SPIN, "see the assembly");
 _Static_assert(offsetof(struct ring3_area, kicked) == RING3_AREA_KICKED, "see the assembly");
+_Static_assert(offsetof(struct ring3_area, processor) == RING3_AREA_PROCESSOR, "see the assembly");
 _Static_assert(offsetof(struct ring3_area, callbacks.event) == RING3_AREA_EVENT, "see the assembly");
 _Static_assert(offsetof(struct postern_vcpu_page, pending) == RING3_VCPU_PAGE_PENDING, "see the assembly");
 _Static_assert(offsetof(struct postern_vcpu_page, masked) == RING3_VCPU_PAGE_MASKED, "see the assembly");

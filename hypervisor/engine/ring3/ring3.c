@@ -65,6 +65,7 @@ struct engine_vm {
 	void *owner;
 	pthread_t watcher; /* waits for the end of the process, and lets pairs go */
 	int bell;          /* an eventfd: some pair is confined */
+	struct pair_places places;
 	bool watched;
 	_Atomic bool gone;
 };
@@ -190,6 +191,7 @@ static bool wait_for_turn(struct engine_vcpu *vcpu)
 						__ATOMIC_RELAXED))
 			sleep_on(turn, until);
 	}
+	vcpu->pair.guest_processor = memory_load_u32(&vcpu->area->processor);
 	return true;
 }
 
@@ -522,6 +524,7 @@ static bool watch_pairs(struct engine_vm *vm)
 	(void)!read(vm->bell, &count, sizeof count);
 	for (unsigned i = 0; i < vm->vcpu_count; i++)
 		pair_release(&vm->vcpus[i].pair);
+	pair_round_ended(&vm->places);
 	return ended;
 }
 
@@ -556,12 +559,15 @@ static int ring3_settle(struct engine_vm *vm)
 	const uint32_t looks = pair_looks();
 	int error = ring3_process_settle(&vm->process, vm->vcpu_count);
 
+	if (!error && clock_getcpuclockid(vm->process.pid, &vm->places.guest_clock))
+		vm->places.guest_clock =
+			CLOCK_MONOTONIC; /* it seems to run all the time, and is not confined */
 	for (unsigned i = 0; i < vm->vcpu_count && !error; i++) {
 		struct engine_vcpu *vcpu = &vm->vcpus[i];
 
 		vcpu->advised = looks;
 		memory_store_u32(&vcpu->area->spin, looks);
-		pair_init(&vcpu->pair, looks, (pid_t)memory_load_u32(&vcpu->area->thread));
+		pair_init(&vcpu->pair, &vm->places, looks, (pid_t)memory_load_u32(&vcpu->area->thread));
 	}
 	return error;
 }

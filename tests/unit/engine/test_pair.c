@@ -17,6 +17,8 @@
 
 enum { LOOKS = 400, MANY = 100000 };
 
+static struct pair_places places;
+
 /* ---- looking ---- */
 
 static void looking_is_given_up_when_it_is_in_vain(void **state)
@@ -67,7 +69,7 @@ static void nobody_looks_where_there_is_one_processor(void **state)
 	struct pair pair;
 
 	(void)state;
-	pair_init(&pair, 0, getpid());
+	pair_init(&pair, &places, 0, getpid());
 	for (unsigned i = 0; i < MANY; i++) {
 		assert_false(pair_waited(&pair, false));
 		assert_int_equal(pair.spin.budget, 0);
@@ -82,8 +84,9 @@ static void one_side_alone_does_not_look(void **state)
 	unsigned waits = 0;
 
 	(void)state;
-	pair_init(&pair, LOOKS, getpid());
+	pair_init(&pair, &places, LOOKS, getpid());
 	pair.guest_slept = true;
+	places.guest_clock = CLOCK_MONOTONIC;
 	while (pair.spin.budget && waits < MANY) {
 		pair_waited(&pair, true);
 		waits++;
@@ -103,6 +106,8 @@ static pid_t start_guest(void)
 		for (;;)
 			pause();
 	}
+	places = (struct pair_places){ 0 };
+	assert_int_equal(clock_getcpuclockid(guest, &places.guest_clock), 0);
 	return guest;
 }
 
@@ -145,7 +150,7 @@ static void a_pair_is_confined_and_let_go(void **state)
 		end_guest(guest);
 		skip();
 	}
-	pair_init(&pair, LOOKS, guest);
+	pair_init(&pair, &places, LOOKS, guest);
 	assert_int_equal(pair.spin.budget, LOOKS);
 	for (unsigned round = 0; round < 3; round++) {
 		wait_until_confined(&pair);
@@ -162,6 +167,73 @@ static void a_pair_is_confined_and_let_go(void **state)
 	end_guest(guest);
 }
 
+/* Its clock runs all the time. */
+static void a_guest_that_computes_is_not_confined(void **state)
+{
+	const pid_t guest = start_guest();
+	struct pair pair;
+
+	(void)state;
+	places.guest_clock = CLOCK_MONOTONIC;
+	pair_init(&pair, &places, LOOKS, guest);
+	for (unsigned i = 0; i < 200; i++)
+		assert_false(pair_waited(&pair, false));
+	end_guest(guest);
+}
+
+static void two_pairs_keep_apart(void **state)
+{
+	const cpu_set_t all = set_of(0);
+	const pid_t guest = start_guest();
+	const pid_t other_guest = fork();
+	struct pair pair;
+	struct pair other;
+	cpu_set_t set;
+	cpu_set_t other_set;
+
+	(void)state;
+	if (!other_guest) {
+		for (;;)
+			pause();
+	}
+	if (CPU_COUNT(&all) >= 2) {
+		pair_init(&pair, &places, LOOKS, guest);
+		pair_init(&other, &places, LOOKS, other_guest);
+		/* Both were on the same processor. */
+		pair.guest_processor = other.guest_processor = (uint32_t)sched_getcpu() + 1;
+		wait_until_confined(&pair);
+		set = set_of(guest);
+		wait_until_confined(&other);
+		other_set = set_of(other_guest);
+		assert_int_equal(CPU_COUNT(&other_set), 1);
+		assert_false(CPU_EQUAL(&set, &other_set));
+		pair_release(&other);
+		pair_release(&pair);
+		sched_setaffinity(0, sizeof all,
+				  &all); /* a thread of one pair each, and here it was one for both */
+	}
+	end_guest(guest);
+	end_guest(other_guest);
+	if (CPU_COUNT(&all) < 2)
+		skip();
+}
+
+/* A pause lets the scheduler sort out who has met. */
+static void there_is_a_pause_now_and_then(void **state)
+{
+	const pid_t guest = start_guest();
+	struct pair pair;
+
+	(void)state;
+	pair_init(&pair, &places, LOOKS, guest);
+	for (unsigned round = 0; round < PAIR_ROUNDS; round++)
+		pair_round_ended(&places);
+	for (unsigned i = 0; i < 64; i++)
+		assert_false(pair_waited(&pair, false));
+	pair_release(&pair);
+	end_guest(guest);
+}
+
 static void a_pair_that_looks_again_is_let_go(void **state)
 {
 	const cpu_set_t all = set_of(0);
@@ -174,7 +246,7 @@ static void a_pair_that_looks_again_is_let_go(void **state)
 		end_guest(guest);
 		skip();
 	}
-	pair_init(&pair, LOOKS, guest);
+	pair_init(&pair, &places, LOOKS, guest);
 	wait_until_confined(&pair);
 	for (unsigned i = 0; pair.confined && i < MANY; i++)
 		pair_waited(&pair, false);
@@ -194,6 +266,9 @@ int main(void)
 		cmocka_unit_test(nobody_looks_where_there_is_one_processor),
 		cmocka_unit_test(one_side_alone_does_not_look),
 		cmocka_unit_test(a_pair_is_confined_and_let_go),
+		cmocka_unit_test(a_guest_that_computes_is_not_confined),
+		cmocka_unit_test(two_pairs_keep_apart),
+		cmocka_unit_test(there_is_a_pause_now_and_then),
 		cmocka_unit_test(a_pair_that_looks_again_is_let_go),
 	};
 
