@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -97,15 +98,21 @@ static void one_side_alone_does_not_look(void **state)
 
 /* ---- confining ---- */
 
+/* Also where a test fails, nothing stays behind. */
+static _Noreturn void idle(void)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;)
+		pause();
+}
+
 static pid_t start_guest(void)
 {
 	pid_t guest = fork();
 
 	assert_true(guest >= 0);
-	if (!guest) {
-		for (;;)
-			pause();
-	}
+	if (!guest)
+		idle();
 	places = (struct pair_places){ 0 };
 	assert_int_equal(clock_getcpuclockid(guest, &places.guest_clock), 0);
 	return guest;
@@ -192,10 +199,8 @@ static void two_pairs_keep_apart(void **state)
 	cpu_set_t other_set;
 
 	(void)state;
-	if (!other_guest) {
-		for (;;)
-			pause();
-	}
+	if (!other_guest)
+		idle();
 	if (CPU_COUNT(&all) >= 2) {
 		pair_init(&pair, &places, LOOKS, guest);
 		pair_init(&other, &places, LOOKS, other_guest);
