@@ -69,6 +69,12 @@ if [ "$part" = whole ]; then
 	run boot bats --tap "$source/tests/cli/boot.bats"
 	run linux bats --tap "$source/tests/lab/linux.bats"
 	run run bats --tap "$source/tests/cli/run.bats"
+	# Those that do the same on the lab's own kernel, whose files cannot be written and which has little memory.
+	run programs env PROGRAMS="$build/tests/programs" "$source/tests/programs/run.py" \
+		"$source/tests/programs/cases/built.cases" calls calls-on-two-vcpus threads threads-on-two-vcpus \
+		runtime signals signals-on-two-vcpus waiting waiting-on-two-vcpus exec system exceptions \
+		exceptions-on-two-vcpus exception-uncaught die-of-segv die-of-stack lua-language sqlite-shared zstd \
+		crypto
 fi
 printf '1..%d\n' "$count"
 ((failed == 0))
