@@ -159,9 +159,10 @@ static bool slept(struct pair *pair)
 	if (pair->was_confined)
 		pair->sleeps = 0;
 	pair->was_confined = false;
+	/* In this order, so that the time used is that of a little more than what has passed: see is_worth_it(). */
 	if (pair->sleeps++ == 0) {
-		pair->first_sleep = now();
 		pair->first_used = read_clock(pair->places->guest_clock);
+		pair->first_sleep = now();
 	}
 	if (pair->sleeps < SLEEPS)
 		return false;

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -223,6 +224,14 @@ static void two_pairs_keep_apart(void **state)
 		skip();
 }
 
+static bool is_over(struct pair_places *of)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec >= atomic_load(&of->paused_until);
+}
+
 /* A pause lets the scheduler sort out who has met. */
 static void there_is_a_pause_now_and_then(void **state)
 {
@@ -233,8 +242,11 @@ static void there_is_a_pause_now_and_then(void **state)
 	pair_init(&pair, &places, LOOKS, guest);
 	for (unsigned round = 0; round < PAIR_ROUNDS; round++)
 		pair_round_ended(&places);
-	for (unsigned i = 0; i < 64; i++)
-		assert_false(pair_waited(&pair, false));
+	/* On a machine with much else to do it may be over before we are. */
+	for (unsigned i = 0; i < 64; i++) {
+		if (pair_waited(&pair, false))
+			assert_true(is_over(&places));
+	}
 	pair_release(&pair);
 	end_guest(guest);
 }
